@@ -1,0 +1,1 @@
+//! Emit domain events inside your database transaction.
