@@ -1,1 +1,227 @@
-//! Placeholder.
+//! Named places where a test can stop the process, and named faults it can be made to commit.
+//!
+//! Without the cargo features `failpoints` and `sabotage` every call here is an empty inline
+//! function; a release build has neither.
+//!
+//! `POSTRIDER_FAILPOINTS=after_read=3` kills the process with SIGKILL when it passes `after_read`
+//! for the third time. Before that it appends the name to the file `POSTRIDER_FAILPOINT_LOG`, so
+//! that a chaos run can count which windows were really hit.
+//! `POSTRIDER_SABOTAGE=drop_event` makes the relay wrong on purpose: the oracle must notice.
+
+/// A window in which a crash must lose, double and reorder nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failpoint {
+    /// Bytes were read from the stream, nothing was produced.
+    AfterRead,
+    /// A batch is complete and encoded, no transaction is open.
+    BeforeProduce,
+    /// Every event of the batch is acknowledged, its progress record is not produced.
+    AckedNoProgress,
+    /// The progress record is acknowledged, the transaction is not committed.
+    ProgressNoEndTxn,
+    /// The transaction is committed, PostgreSQL has not been told.
+    AfterEndTxn,
+    /// PostgreSQL was told the new position.
+    AfterFeedback,
+    /// `init`: schema and publication exist, nothing is on Kafka.
+    InitSchemaDone,
+    /// `init`: the progress topic exists and is empty.
+    InitTopicDone,
+    /// `init`: the record "initialising" is written, there is no slot.
+    InitMarked,
+    /// `init`: the slot exists, the full progress record does not.
+    InitSlotDone,
+    /// `init`: everything is done, the command has not returned.
+    InitRecorded,
+}
+
+impl Failpoint {
+    /// Every failpoint of a running relay, in the order in which a batch passes them.
+    pub const RUN: [Self; 6] = [
+        Self::AfterRead,
+        Self::BeforeProduce,
+        Self::AckedNoProgress,
+        Self::ProgressNoEndTxn,
+        Self::AfterEndTxn,
+        Self::AfterFeedback,
+    ];
+
+    /// Every failpoint of `init`, in order.
+    pub const INIT: [Self; 5] = [
+        Self::InitSchemaDone,
+        Self::InitTopicDone,
+        Self::InitMarked,
+        Self::InitSlotDone,
+        Self::InitRecorded,
+    ];
+
+    /// The name used in `POSTRIDER_FAILPOINTS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AfterRead => "after_read",
+            Self::BeforeProduce => "before_produce",
+            Self::AckedNoProgress => "acked_no_progress",
+            Self::ProgressNoEndTxn => "progress_no_end_txn",
+            Self::AfterEndTxn => "after_end_txn",
+            Self::AfterFeedback => "after_feedback",
+            Self::InitSchemaDone => "init_schema_done",
+            Self::InitTopicDone => "init_topic_done",
+            Self::InitMarked => "init_marked",
+            Self::InitSlotDone => "init_slot_done",
+            Self::InitRecorded => "init_recorded",
+        }
+    }
+}
+
+/// A way to be wrong that the oracle must find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Leave one event out of a batch.
+    DropEvent,
+    /// Produce one event twice.
+    DoubleEvent,
+    /// Swap two events of one key.
+    SwapEvents,
+    /// Confirm the received position instead of the committed one.
+    ConfirmEarly,
+    /// Write the progress record in a transaction of its own, before the events.
+    ProgressBeforeEvents,
+    /// Record `commit_lsn` where `end_lsn` belongs.
+    AcknowledgeCommitLsn,
+    /// After a reconnect, begin after the first transaction that arrives.
+    SkipOnReconnect,
+    /// Close a batch in the middle of a database transaction.
+    TearTransaction,
+}
+
+impl Sabotage {
+    /// Every fault, for the test that tries them all.
+    pub const ALL: [Self; 8] = [
+        Self::DropEvent,
+        Self::DoubleEvent,
+        Self::SwapEvents,
+        Self::ConfirmEarly,
+        Self::ProgressBeforeEvents,
+        Self::AcknowledgeCommitLsn,
+        Self::SkipOnReconnect,
+        Self::TearTransaction,
+    ];
+
+    /// The name used in `POSTRIDER_SABOTAGE`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DropEvent => "drop_event",
+            Self::DoubleEvent => "double_event",
+            Self::SwapEvents => "swap_events",
+            Self::ConfirmEarly => "confirm_early",
+            Self::ProgressBeforeEvents => "progress_before_events",
+            Self::AcknowledgeCommitLsn => "acknowledge_commit_lsn",
+            Self::SkipOnReconnect => "skip_on_reconnect",
+            Self::TearTransaction => "tear_transaction",
+        }
+    }
+}
+
+/// Passes a failpoint; the process may end here.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn hit(_failpoint: Failpoint) {}
+
+/// Whether the relay shall commit this fault.
+#[cfg(not(feature = "sabotage"))]
+#[inline]
+pub const fn sabotaged(_fault: Sabotage) -> bool {
+    false
+}
+
+#[cfg(feature = "failpoints")]
+pub use armed::hit;
+
+#[cfg(feature = "sabotage")]
+pub use sabotage::sabotaged;
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::io::Write;
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::Failpoint;
+
+    struct Armed {
+        name: String,
+        passes_left: AtomicU64,
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "failpoints are set from the environment"
+    )]
+    static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
+        let spec = std::env::var("POSTRIDER_FAILPOINTS").unwrap_or_default();
+        let entries = spec.split(',').filter(|entry| !entry.is_empty());
+        entries
+            .map(|entry| {
+                let (name, passes) = entry.split_once('=').unwrap_or((entry, "1"));
+                let passes = passes.parse().expect("a failpoint is given as name=passes");
+                Armed {
+                    name: name.to_owned(),
+                    passes_left: AtomicU64::new(passes),
+                }
+            })
+            .collect()
+    });
+
+    /// Passes a failpoint; the process may end here.
+    pub fn hit(failpoint: Failpoint) {
+        for armed in ARMED.iter().filter(|armed| armed.name == failpoint.name()) {
+            if armed.passes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                record(failpoint);
+                die();
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "failpoints are set from the environment"
+    )]
+    fn record(failpoint: Failpoint) {
+        if let Ok(path) = std::env::var("POSTRIDER_FAILPOINT_LOG") {
+            let log = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path);
+            let mut log = log.expect("the failpoint log can be opened");
+            writeln!(log, "{}", failpoint.name()).expect("the failpoint log can be written");
+        }
+    }
+
+    fn die() -> ! {
+        let me = rustix::process::getpid();
+        rustix::process::kill_process(me, rustix::process::Signal::KILL)
+            .expect("a process may kill itself");
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[cfg(feature = "sabotage")]
+mod sabotage {
+    use std::sync::LazyLock;
+
+    use super::Sabotage;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "sabotage is set from the environment"
+    )]
+    static CHOSEN: LazyLock<String> =
+        LazyLock::new(|| std::env::var("POSTRIDER_SABOTAGE").unwrap_or_default());
+
+    /// Whether the relay shall commit this fault.
+    pub fn sabotaged(fault: Sabotage) -> bool {
+        *CHOSEN == fault.name()
+    }
+}

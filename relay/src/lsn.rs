@@ -65,7 +65,9 @@ impl FromStr for Lsn {
             };
             Some(Self((u64::from(half(high)?) << 32) | u64::from(half(low)?)))
         };
-        parse().ok_or_else(|| ParseLsnError { text: text.to_owned() })
+        parse().ok_or_else(|| ParseLsnError {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -77,7 +79,9 @@ impl Serialize for Lsn {
 
 impl<'de> Deserialize<'de> for Lsn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -96,7 +100,17 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_position_is_refused() {
-        for text in ["", "/", "1", "1/", "/1", "+1/2", "g/0", "1/2/3", "100000000/0"] {
+        for text in [
+            "",
+            "/",
+            "1",
+            "1/",
+            "/1",
+            "+1/2",
+            "g/0",
+            "1/2/3",
+            "100000000/0",
+        ] {
             assert!(text.parse::<Lsn>().is_err(), "{text:?} was accepted");
         }
     }

@@ -1,3 +1,8 @@
-//! The `postrider` binary.
+//! The `postrider` binary: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    postrider::cli::run(std::env::vars().collect()).await
+}

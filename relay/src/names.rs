@@ -69,11 +69,15 @@ impl FromStr for RelayName {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let valid = name.len() <= RELAY_NAME_BYTES_MAX
             && name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+            && name
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
         if valid {
             Ok(Self(name.to_owned()))
         } else {
-            Err(InvalidRelayName { name: name.to_owned() })
+            Err(InvalidRelayName {
+                name: name.to_owned(),
+            })
         }
     }
 }
@@ -99,7 +103,9 @@ pub fn is_valid_topic(name: &str) -> bool {
         && name.len() <= TOPIC_NAME_BYTES_MAX
         && name != "."
         && name != ".."
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -109,7 +115,17 @@ mod tests {
     #[test]
     fn a_bad_name_is_refused() {
         let too_long = "a".repeat(41);
-        for name in ["", "1a", "_a", "A", "a-b", "a.b", "a b", "é", too_long.as_str()] {
+        for name in [
+            "",
+            "1a",
+            "_a",
+            "A",
+            "a-b",
+            "a.b",
+            "a b",
+            "é",
+            too_long.as_str(),
+        ] {
             assert!(name.parse::<RelayName>().is_err(), "{name:?} was accepted");
         }
         assert!("a".repeat(40).parse::<RelayName>().is_ok());

@@ -1,1 +1,24 @@
-//! The harness of the end-to-end tests.
+//! The harness of the end-to-end tests: real servers, the real binary, and nothing assumed.
+//!
+//! A test takes a [`Scenario`] (own database, own relay name, own topics) on the stack that its
+//! test binary shares ([`shared_stack`]), runs the relay as a process ([`RelayProcess`]), waits for
+//! conditions ([`wait_until`]), and ends with the oracle (`postrider::verify`). The log guard looks
+//! at every relay's log by itself. A test that kills a server starts a stack of its own.
+
+mod kafka_client;
+mod log_guard;
+mod one_shot;
+mod relay_binary;
+mod relay_process;
+mod scenario;
+mod stack;
+mod wait;
+
+pub use kafka_client::{produce, producer};
+pub use log_guard::unexpected_lines;
+pub use one_shot::OneShot;
+pub use relay_binary::relay_binary;
+pub use relay_process::RelayProcess;
+pub use scenario::Scenario;
+pub use stack::{own_stack, shared_stack};
+pub use wait::{Observed, wait_until};

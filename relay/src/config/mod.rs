@@ -1,1 +1,83 @@
-//! Placeholder.
+//! What the operator can say: one struct per section, each field's comment is its reference.
+//!
+//! Sources, weakest first: the file, the environment (`POSTRIDER__KAFKA__BOOTSTRAP_SERVERS`), the
+//! flags (`--set kafka.bootstrap_servers=...`). Unknown keys are errors, and every problem is
+//! reported at once (see [`load`]).
+
+mod batch;
+mod contracts;
+mod http;
+mod kafka;
+mod load;
+mod log;
+mod postgres;
+mod registry;
+mod route;
+mod secret;
+mod shutdown;
+mod topics;
+mod units;
+
+use serde::Deserialize;
+
+use crate::names::RelayName;
+
+pub use batch::BatchConfig;
+pub use contracts::{ContractsConfig, SubjectStrategy};
+pub use http::HttpConfig;
+pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
+pub use load::{Error, Problem, Sources, load};
+pub use log::{LogConfig, LogFormat};
+pub use postgres::PostgresConfig;
+pub use registry::RegistryConfig;
+pub use route::{RouteConfig, RouteRule};
+pub use secret::Secret;
+pub use shutdown::ShutdownConfig;
+pub use topics::TopicsConfig;
+pub use units::{ByteSize, Span};
+
+/// The whole configuration of a relay.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// One per outbox, `[a-z][a-z0-9_]{0,39}`; replicas of a relay share it. It gives
+    /// `transactional.id = postrider-<name>` and the progress topic `postrider.progress.<name>`.
+    pub name: RelayName,
+    /// Where the outbox is.
+    pub postgres: PostgresConfig,
+    /// Where the events go.
+    pub kafka: KafkaConfig,
+    /// Where the schemas are.
+    pub registry: RegistryConfig,
+    /// How much one Kafka transaction may carry.
+    #[serde(default)]
+    pub batch: BatchConfig,
+    /// Which topic an event goes to.
+    #[serde(default)]
+    pub route: RouteConfig,
+    /// Which subject an event's schema has, and which versions are pinned.
+    #[serde(default)]
+    pub contracts: ContractsConfig,
+    /// How topics are created.
+    #[serde(default)]
+    pub topics: TopicsConfig,
+    /// Probes, status and metrics.
+    #[serde(default)]
+    pub http: HttpConfig,
+    /// How the relay stops.
+    #[serde(default)]
+    pub shutdown: ShutdownConfig,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The replication slot: the configured one, or `postrider_<name>`.
+    pub fn replication_slot(&self) -> String {
+        self.postgres
+            .slot
+            .clone()
+            .unwrap_or_else(|| self.name.default_replication_slot())
+    }
+}

@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Stage 5: batches into Kafka.
+//!
+//! One Kafka transaction carries one [`Batch`] and one [`Progress`] record. The progress record is
+//! produced only after every event of the batch is acknowledged. That order matters: a
+//! transaction that is torn by a delayed `EndTxn` (KAFKA-17754,
+//! <https://issues.apache.org/jira/browse/KAFKA-17754>) can then show events twice, but can never
+//! show progress without its events, which would lose them.
+//!
+//! One operating-system thread owns the producer and is the only one that enqueues, because two
+//! would reorder on a full queue. After any outcome that is not known for sure the producer is
+//! dropped and the session ends; the next session's `init_transactions` settles what happened, and
+//! the progress record says where to go on.
+
+mod batch;
+pub mod client_config;
+mod context;
+mod error;
+mod patience;
+mod progress;
+mod progress_topic;
+mod thread;
+mod topics;
+mod transactional;
+
+pub use batch::Batch;
+pub use error::Error;
+pub use patience::Patience;
+pub use progress::{
+    CommittedProgress, DeliveryMode, OpenTransaction, Progress, ProgressState, SourceIdentity,
+};
+pub use progress_topic::{create as create_progress_topic, read as read_progress};
+pub use thread::{Opened, Outcome, Publisher, Settings, open};
+pub use topics::{cluster_id, partition_count};
+pub use transactional::TransactionalProducer;

@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Time, tasks and the watchdog: the one place each where the process meets its machine.
+
+pub mod clock;
+mod task;
+mod watchdog;
+
+pub use task::{EXIT_CODE_PANIC, exit_on_panic, spawn, spawn_thread};
+pub use watchdog::{Heart, Watchdog};

@@ -1,0 +1,49 @@
+# What there is to run. Each target does its own set-up; `make` alone prints this list.
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+
+# cargo-deny from the path, else our own, built once for this target folder.
+CARGO_DENY := $(or $(shell command -v cargo-deny),$(CARGO_TARGET_DIR)/tools/bin/cargo-deny)
+
+# Arguments for the command behind a target: make bench ARGS="drain --json"
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: setup ## the main job on this machine, with the proof at its end
+	cargo run --release --package postrider -- demo $(ARGS)
+
+.PHONY: test
+test: setup ## the tests, with real servers
+	cargo test --workspace $(ARGS)
+
+.PHONY: check
+check: setup-build $(CARGO_DENY) ## format, lints, licences and sources, documentation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	$(CARGO_DENY) check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
+
+.PHONY: chaos
+chaos: setup ## kill everything at random for a while, and prove that nothing was lost or doubled
+	cargo test --release --package e2e --test suites -- --ignored chaos $(ARGS)
+
+.PHONY: bench
+bench: setup ## measure on this machine: ARGS="drain", "steady", "emit", "encode" ...
+	cargo run --release --package postrider -- bench $(ARGS)
+
+.PHONY: setup
+setup: ## look for what the other targets need, and install it where that is possible
+	@scripts/setup build servers
+
+.PHONY: setup-build
+setup-build:
+	@scripts/setup build
+
+$(CARGO_TARGET_DIR)/tools/bin/cargo-deny:
+	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(CARGO_TARGET_DIR)/tools

@@ -1,0 +1,480 @@
+//! Reads the configuration from its sources and reports every problem at once.
+//!
+//! An operator who mends one key per start loses a deployment per key. serde stops at the first
+//! error, so the loader notes the error, takes the offending key out (or fills a missing one with
+//! a placeholder) and reads again until nothing is left to complain about.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use figment::error::Kind;
+use figment::value::{Dict, Map, Tag, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::Config;
+
+/// Environment variables that begin so are configuration; `__` parts the sections. Two
+/// underscores, so that Kubernetes' own `POSTRIDER_PORT` for a service of that name is no conflict.
+const ENVIRONMENT_PREFIX: &str = "POSTRIDER__";
+
+/// More problems than this are not worth reading in one go.
+const PROBLEMS_MAX: usize = 64;
+
+/// Where the configuration comes from, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Values that ordinary tools set (`DATABASE_URL`, ...), by key; for one-shot commands only.
+    pub well_known: BTreeMap<String, String>,
+    /// The file; `None` when there is none and none was asked for.
+    pub file: Option<PathBuf>,
+    /// The process's environment.
+    pub environment: BTreeMap<String, String>,
+    /// `key=value` flags, by key.
+    pub flags: BTreeMap<String, String>,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, such as `kafka.bootstrap_servers`.
+    pub key: String,
+    /// What is wrong, and what would be right. Never the value of a secret.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with the value of `key`.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{} is not valid TOML", path.display())]
+    ParseFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<figment::Error>,
+    },
+    /// Keys are unknown, missing or wrong; all of them.
+    #[error("the configuration has {} problem{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
+    Invalid(Vec<Problem>),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().fold(String::new(), |text, problem| {
+        format!("{text}\n  {problem}")
+    })
+}
+
+/// Reads the configuration and checks it with `check`, which sees only values that have the right
+/// type. All problems of both come back together.
+pub fn load(sources: &Sources, check: impl Fn(&Config) -> Vec<Problem>) -> Result<Config, Error> {
+    let mut problems = Vec::new();
+    let mut figment = Figment::new().merge(Layer::new("well-known variables", &sources.well_known));
+    if let Some(path) = &sources.file {
+        figment = figment.merge(file_layer(path, &sources.environment, &mut problems)?);
+    }
+    let environment = sources.environment.iter().filter_map(|(name, value)| {
+        let key = name
+            .strip_prefix(ENVIRONMENT_PREFIX)?
+            .to_ascii_lowercase()
+            .replace("__", ".");
+        Some((key, value.clone()))
+    });
+    figment = figment
+        .merge(Layer::new("environment", &environment.collect()))
+        .merge(Layer::new("flags", &sources.flags));
+
+    let mut values: Dict = figment.extract().map_err(|error| {
+        let problem = Problem::new(error.path.join("."), error.kind.to_string());
+        Error::Invalid(vec![problem])
+    })?;
+    let config = read_noting_problems(&figment, &mut values, &mut problems);
+    if let Some(config) = &config {
+        for problem in check(config) {
+            if !problems.iter().any(|known| known.key == problem.key) {
+                problems.push(problem);
+            }
+        }
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(Error::Invalid(problems)),
+    }
+}
+
+fn file_layer(
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Result<Figment, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::ReadFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    let toml = <figment::providers::Toml as figment::providers::Format>::string(&text);
+    let mut values: Dict = Figment::from(toml)
+        .extract()
+        .map_err(|source| Error::ParseFile {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+    for (key, value) in &mut values {
+        expand_variables(key, value, environment, problems);
+    }
+    let origin = format!("file {}", path.display());
+    Ok(Figment::from(Layer { origin, values }))
+}
+
+/// Replaces `${VAR}` in the file's texts. After the file was parsed, so that a value can hold
+/// quotes or line ends without becoming configuration.
+fn expand_variables(
+    key: &str,
+    value: &mut Value,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) {
+    match value {
+        Value::String(_, text) => match expand(text, environment) {
+            Ok(expanded) => *text = expanded,
+            Err(message) => problems.push(Problem::new(key, message)),
+        },
+        Value::Dict(_, table) => {
+            for (name, value) in table {
+                expand_variables(&format!("{key}.{name}"), value, environment, problems);
+            }
+        }
+        Value::Array(_, items) => {
+            for item in items {
+                expand_variables(key, item, environment, problems);
+            }
+        }
+        Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
+    }
+}
+
+fn expand(text: &str, environment: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| "has ${ without a closing brace".to_owned())?;
+        let value = environment
+            .get(name)
+            .ok_or_else(|| format!("refers to ${{{name}}}, which the environment does not set"))?;
+        expanded.push_str(before);
+        expanded.push_str(value);
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+/// Reads until serde is content, taking out or filling in what it objects to. `None` when some
+/// section stays unreadable; then `problems` says why.
+fn read_noting_problems(
+    figment: &Figment,
+    values: &mut Dict,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    for _ in 0..PROBLEMS_MAX {
+        let error = match Value::from(values.clone()).deserialize::<Config>() {
+            Ok(config) => return Some(config),
+            Err(error) => error,
+        };
+        let mut path = error.path.clone();
+        match &error.kind {
+            Kind::MissingField(field) => {
+                path.push(field.to_string());
+                let key = path.join(".");
+                if !problems.iter().any(|known| known.key == key) {
+                    problems.push(Problem::new(&key, "is missing"));
+                }
+                fill(values, &path);
+            }
+            kind => {
+                if let Kind::UnknownField(field, _) = kind
+                    && path.last() != Some(field)
+                {
+                    path.push(field.clone());
+                }
+                let key = path.join(".");
+                let value = Value::from(values.clone()).find(&key);
+                if value.is_none_or(|value| value.tag() != PLACEHOLDER) {
+                    let origin = origin(figment, values, &key);
+                    problems.push(Problem::new(&key, format!("{}{origin}", explain(kind))));
+                }
+                take_out(values, &path);
+            }
+        }
+    }
+    None
+}
+
+fn explain(kind: &Kind) -> String {
+    match kind {
+        Kind::UnknownField(_, known) => format!("unknown key; known here: {}", known.join(", ")),
+        Kind::UnknownVariant(_, known) => format!("must be one of: {}", known.join(", ")),
+        Kind::Message(message) => message.clone(),
+        // The expectation without the value that was found: it may be a secret.
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            format!("must be {expected}")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn origin(figment: &Figment, values: &Dict, key: &str) -> String {
+    Value::from(values.clone())
+        .find(key)
+        .and_then(|value| {
+            figment
+                .get_metadata(value.tag())
+                .map(|source| source.name.to_string())
+        })
+        .map(|name| format!(" (from {name})"))
+        .unwrap_or_default()
+}
+
+/// Marks a value that the loader put in; its own faults are not the operator's.
+const PLACEHOLDER: Tag = Tag::Default;
+
+/// Puts a placeholder where a key is missing: an empty section for the sections of the top level,
+/// a harmless text for every other key.
+fn fill(values: &mut Dict, path: &[String]) {
+    let section = path.len() == 1 && path[0] != "name";
+    let placeholder = if section {
+        Value::Dict(PLACEHOLDER, Dict::new())
+    } else {
+        Value::String(PLACEHOLDER, "x".to_owned())
+    };
+    if let Some(table) = table_of(values, path)
+        && let Some(name) = path.last()
+    {
+        table.insert(name.clone(), placeholder);
+    }
+}
+
+fn take_out(values: &mut Dict, path: &[String]) {
+    // An item of a list has no key of its own; then the whole list goes.
+    let mut path = path;
+    while let Some((name, _)) = path.split_last() {
+        if let Some(table) = table_of(values, path)
+            && table.remove(name).is_some()
+        {
+            return;
+        }
+        path = &path[..path.len() - 1];
+    }
+}
+
+/// The table that holds the last name of `path`.
+fn table_of<'a>(values: &'a mut Dict, path: &[String]) -> Option<&'a mut Dict> {
+    let (_, sections) = path.split_last()?;
+    let mut table = values;
+    for section in sections {
+        match table.get_mut(section)? {
+            Value::Dict(_, inner) => table = inner,
+            _ => return None,
+        }
+    }
+    Some(table)
+}
+
+/// One source's values, with its name for error messages.
+struct Layer {
+    origin: String,
+    values: Dict,
+}
+
+impl Layer {
+    /// A layer of texts by dotted key. Texts stay texts: a password of digits is no number.
+    fn new(origin: &str, texts: &BTreeMap<String, String>) -> Self {
+        let mut values = Dict::new();
+        for (key, text) in texts {
+            let mut table = &mut values;
+            let mut names = key.split('.').peekable();
+            while let Some(name) = names.next() {
+                // librdkafka's option names have dots of their own.
+                let rest_is_option = key.starts_with("kafka.options.") && name == "options";
+                let entry = table.entry(name.to_owned());
+                if names.peek().is_none() {
+                    entry.or_insert_with(|| Value::from(text.clone()));
+                    break;
+                }
+                let value = entry.or_insert_with(|| Value::from(Dict::new()));
+                let Value::Dict(_, inner) = value else { break };
+                if rest_is_option {
+                    let option = names.collect::<Vec<_>>().join(".");
+                    inner.insert(option, Value::from(text.clone()));
+                    break;
+                }
+                table = inner;
+            }
+        }
+        Self {
+            origin: origin.to_owned(),
+            values,
+        }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.values.clone())]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: &str = r#"
+        name = "orders"
+        [postgres]
+        url = "postgres://postrider@db.internal/orders"
+        [kafka]
+        bootstrap_servers = "kafka-1:9092"
+        options.linger.ms = 5
+        [registry]
+        url = "http://registry:8081"
+    "#;
+
+    fn load_with(file: &str, variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("postrider.toml");
+        std::fs::write(&path, file).unwrap();
+        let environment = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let sources = Sources {
+            file: Some(path),
+            environment: environment.collect(),
+            ..Sources::default()
+        };
+        load(&sources, |_| Vec::new())
+    }
+
+    fn problems_of(result: Result<Config, Error>) -> Vec<String> {
+        match result {
+            Err(Error::Invalid(problems)) => problems.into_iter().map(|p| p.to_string()).collect(),
+            other => panic!("expected problems, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_whole_of_a_working_configuration_is_short() {
+        let config = load_with(COMPLETE, &[]).unwrap();
+        assert_eq!(config.replication_slot(), "postrider_orders");
+        assert_eq!(config.postgres.publication, "postrider");
+        assert_eq!(config.kafka.options["linger.ms"], "5");
+        assert_eq!(config.batch.bytes_max, super::super::ByteSize::mebibytes(8));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let config = load_with(
+            COMPLETE,
+            &[
+                ("POSTRIDER__KAFKA__BOOTSTRAP_SERVERS", "other:9092"),
+                ("POSTRIDER__NAME", "billing"),
+                ("POSTRIDER_PORT", "tcp://10.0.0.1:9670"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.kafka.bootstrap_servers, "other:9092");
+        assert_eq!(config.name.as_str(), "billing");
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let problems = problems_of(load_with(
+            r#"
+            name = "Orders!"
+            colour = "red"
+            [postgres]
+            slots = "x"
+            [kafka]
+            bootstrap_servers = 7
+            [batch]
+            bytes_max = "many"
+            "#,
+            &[],
+        ));
+        for key in [
+            "name",
+            "colour",
+            "postgres.slots",
+            "kafka.bootstrap_servers",
+        ] {
+            assert_eq!(
+                problems
+                    .iter()
+                    .filter(|p| p.starts_with(&format!("{key}:")))
+                    .count(),
+                1,
+                "{key} in {problems:#?}"
+            );
+        }
+        for key in [
+            "postgres.url: is missing",
+            "registry: is missing",
+            "batch.bytes_max: \"many\"",
+        ] {
+            assert!(
+                problems.iter().any(|p| p.starts_with(key)),
+                "{key} in {problems:#?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_variable_is_expanded_after_parsing() {
+        let file = COMPLETE.replace("http://registry:8081", "http://${HOST}:8081");
+        let config = load_with(&file, &[("HOST", "a\"b")]).unwrap();
+        assert_eq!(config.registry.url, "http://a\"b:8081");
+        let problems = problems_of(load_with(&file, &[]));
+        assert_eq!(
+            problems,
+            ["registry.url: refers to ${HOST}, which the environment does not set"]
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_does_not_show() {
+        let file = COMPLETE.replace("\"http://registry:8081\"", "\"x\"\npassword = 12345");
+        let problems = problems_of(load_with(&file, &[]));
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        assert!(!problems[0].contains("12345"), "{problems:#?}");
+    }
+}

@@ -1,0 +1,25 @@
+//! `[postgres]`
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The database that holds the outbox.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresConfig {
+    /// libpq URL, with `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and several hosts. It must
+    /// lead to the server itself: a pooler does not pass the replication protocol on.
+    pub url: String,
+    /// File that holds the password; it wins over one in the URL.
+    pub password_file: Option<PathBuf>,
+    /// The replication slot; `postrider_<name>` without it. Created by `init`, checked by `run`.
+    pub slot: Option<String>,
+    /// The publication. Created by `init`, checked by `run`.
+    #[serde(default = "default_publication")]
+    pub publication: String,
+}
+
+fn default_publication() -> String {
+    "postrider".to_owned()
+}

@@ -1,0 +1,362 @@
+//! The schema registry, over Confluent's REST interface
+//! (<https://docs.confluent.io/platform/current/schema-registry/develop/api.html>).
+//!
+//! `schema_registry_converter` asks for "the latest" or "by id"; the relay needs "the version
+//! whose fingerprint is this", with errors told apart, so it asks directly (ADR 0004).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outbox_contract::fingerprint::Fingerprint;
+use outbox_contract::schema::{self, CompiledSchema};
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::Secret;
+use crate::error::{Action, Classify};
+
+/// Longest wait for one answer. A registry answers in milliseconds; the caller tries again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest answer that is read: far above a real schema, far below the memory.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// How deep schemas may refer to schemas.
+const REFERENCE_DEPTH_MAX: usize = 16;
+
+/// A schema as the registry holds it, ready to encode with.
+#[derive(Debug)]
+pub struct RegisteredSchema {
+    /// The registry's id, which goes into every record's wire header.
+    pub id: u32,
+    /// The version within its subject.
+    pub version: u32,
+    /// The schema's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The schema.
+    pub compiled: CompiledSchema,
+}
+
+/// Why the registry did not give a schema.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No answer.
+    #[error("the schema registry at {url} does not answer")]
+    Unreachable {
+        /// The registry's base URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The registry answered with an error that may pass.
+    #[error("the schema registry at {url} answered {status}")]
+    Unavailable {
+        /// The registry's base URL.
+        url: String,
+        /// The HTTP status.
+        status: StatusCode,
+    },
+    /// The registry does not let us in.
+    #[error("the schema registry at {url} refuses the relay ({status})")]
+    Refused {
+        /// The registry's base URL.
+        url: String,
+        /// The HTTP status.
+        status: StatusCode,
+    },
+    /// There is no such subject or version.
+    #[error("the schema registry at {url} has no {what}")]
+    NotFound {
+        /// The registry's base URL.
+        url: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// An answer that is not what the interface promises.
+    #[error("the schema registry at {url} gave no valid answer for {what}: {why}")]
+    Malformed {
+        /// The registry's base URL.
+        url: String,
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A schema that cannot be used.
+    #[error("version {version} of subject {subject:?} cannot be used")]
+    Unusable {
+        /// The subject.
+        subject: String,
+        /// The version.
+        version: u32,
+        /// Why.
+        #[source]
+        source: schema::Error,
+    },
+    /// Schemas that refer to each other without end.
+    #[error("the references of subject {subject:?} are deeper than {REFERENCE_DEPTH_MAX}")]
+    ReferenceDepth {
+        /// The subject.
+        subject: String,
+    },
+    /// The client cannot be built.
+    #[error("{url:?} cannot be a schema registry")]
+    InvalidUrl {
+        /// What was configured.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+impl Classify for RegistryError {
+    fn action(&self) -> Action {
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => {
+                Action::Retry
+            }
+            Self::Refused { .. } => Action::Halt,
+            Self::NotFound { .. } | Self::Unusable { .. } | Self::ReferenceDepth { .. } => {
+                Action::Poison
+            }
+            Self::InvalidUrl { .. } => Action::Refuse,
+        }
+    }
+
+    fn remedy(&self) -> String {
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable { .. } => {
+                "see that the registry runs and that registry.url leads there; the relay tries again".to_owned()
+            }
+            Self::Malformed { .. } => {
+                "see that registry.url is the base of a Confluent-compatible interface; the relay tries again".to_owned()
+            }
+            Self::Refused { .. } => {
+                "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
+            }
+            Self::NotFound { what, .. } => {
+                format!("register {what} in the registry; the relay looks again by itself")
+            }
+            Self::Unusable { subject, .. } | Self::ReferenceDepth { subject } => {
+                format!("register a corrected version of {subject:?}")
+            }
+            Self::InvalidUrl { .. } => "correct registry.url".to_owned(),
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "registry_unreachable",
+            Self::Unavailable { .. } => "registry_unavailable",
+            Self::Refused { .. } => "registry_refused",
+            Self::NotFound { .. } => "schema_not_found",
+            Self::Malformed { .. } => "registry_malformed",
+            Self::Unusable { .. } => "schema_unusable",
+            Self::ReferenceDepth { .. } => "schema_reference_depth",
+            Self::InvalidUrl { .. } => "registry_url",
+        }
+    }
+}
+
+/// A client of the registry.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    client: reqwest::Client,
+    url: String,
+    credentials: Option<(String, Secret)>,
+}
+
+#[derive(Deserialize)]
+struct SchemaAnswer {
+    id: u32,
+    version: u32,
+    schema: String,
+    #[serde(default, rename = "schemaType")]
+    schema_type: Option<String>,
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    subject: String,
+    version: u32,
+}
+
+impl Registry {
+    /// A client of the registry at `url`; asks nothing yet.
+    pub fn new(url: &str, credentials: Option<(String, Secret)>) -> Result<Self, RegistryError> {
+        let invalid = |source| RegistryError::InvalidUrl {
+            url: url.to_owned(),
+            source,
+        };
+        // A provider that is there already serves as well.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .timeout(ANSWER_TIMEOUT)
+            .build()
+            .map_err(invalid)?;
+        client.get(url).build().map_err(invalid)?;
+        Ok(Self {
+            client,
+            url: url.trim_end_matches('/').to_owned(),
+            credentials,
+        })
+    }
+
+    /// Asks for the list of subjects, to see that the registry answers and lets us in.
+    pub async fn ping(&self) -> Result<(), RegistryError> {
+        let _subjects: serde_json::Value = self.get(&["subjects"], "list of subjects").await?;
+        Ok(())
+    }
+
+    /// The versions of a subject, in order.
+    pub async fn versions(&self, subject: &str) -> Result<Vec<u32>, RegistryError> {
+        let what = format!("subject {subject:?}");
+        self.get(&["subjects", subject, "versions"], &what).await
+    }
+
+    /// One version of a subject, compiled, with everything it refers to.
+    pub async fn schema(
+        &self,
+        subject: &str,
+        version: u32,
+    ) -> Result<Arc<RegisteredSchema>, RegistryError> {
+        let answer = self.version(subject, version).await?;
+        let references = self.references(subject, &answer).await?;
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let unusable = |source| RegistryError::Unusable {
+            subject: subject.to_owned(),
+            version: answer.version,
+            source,
+        };
+        let compiled = CompiledSchema::compile(&answer.schema, &references).map_err(unusable)?;
+        Ok(Arc::new(RegisteredSchema {
+            id: answer.id,
+            version: answer.version,
+            fingerprint: compiled.fingerprint(),
+            compiled,
+        }))
+    }
+
+    async fn version(&self, subject: &str, version: u32) -> Result<SchemaAnswer, RegistryError> {
+        let what = format!("version {version} of subject {subject:?}");
+        let answer: SchemaAnswer = self
+            .get(
+                &["subjects", subject, "versions", &version.to_string()],
+                &what,
+            )
+            .await?;
+        match answer.schema_type.as_deref() {
+            None | Some("AVRO") => Ok(answer),
+            Some(other) => Err(RegistryError::Malformed {
+                url: self.url.clone(),
+                what,
+                why: format!("its type is {other}, not AVRO"),
+            }),
+        }
+    }
+
+    /// The texts of everything that `answer` refers to, each before what refers to it.
+    async fn references(
+        &self,
+        subject: &str,
+        answer: &SchemaAnswer,
+    ) -> Result<Vec<String>, RegistryError> {
+        // Level by level; a schema that is met again moves to the front, before all its users.
+        let mut texts: Vec<String> = Vec::new();
+        let mut level: Vec<(String, u32)> = pairs(&answer.references);
+        for _ in 0..REFERENCE_DEPTH_MAX {
+            if level.is_empty() {
+                return Ok(texts);
+            }
+            let mut next = Vec::new();
+            for (subject, version) in level {
+                let referred = self.version(&subject, version).await?;
+                next.extend(pairs(&referred.references));
+                texts.retain(|text| *text != referred.schema);
+                texts.insert(0, referred.schema);
+            }
+            level = next;
+        }
+        Err(RegistryError::ReferenceDepth {
+            subject: subject.to_owned(),
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        what: &str,
+    ) -> Result<T, RegistryError> {
+        let url = || self.url.clone();
+        let mut address = self.url.clone();
+        for segment in path {
+            address.push('/');
+            address.push_str(&percent_encoded(segment));
+        }
+        let mut request = self.client.get(address);
+        if let Some((user, password)) = &self.credentials {
+            request = request.basic_auth(user, Some(password.expose()));
+        }
+        let unreachable = |source: reqwest::Error| RegistryError::Unreachable {
+            url: url(),
+            source: source.without_url(),
+        };
+        let mut answer = request.send().await.map_err(unreachable)?;
+        let status = answer.status();
+        match status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => {
+                return Err(RegistryError::NotFound {
+                    url: url(),
+                    what: what.to_owned(),
+                });
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(RegistryError::Refused { url: url(), status });
+            }
+            _ => return Err(RegistryError::Unavailable { url: url(), status }),
+        }
+        let malformed = |why: String| RegistryError::Malformed {
+            url: url(),
+            what: what.to_owned(),
+            why,
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES_MAX {
+                return Err(malformed(format!(
+                    "it is longer than {ANSWER_BYTES_MAX} bytes"
+                )));
+            }
+        }
+        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))
+    }
+}
+
+fn pairs(references: &[Reference]) -> Vec<(String, u32)> {
+    references
+        .iter()
+        .map(|reference| (reference.subject.clone(), reference.version))
+        .collect()
+}
+
+/// A path segment: subjects may hold any character.
+fn percent_encoded(segment: &str) -> String {
+    use std::fmt::Write;
+    segment
+        .bytes()
+        .fold(String::with_capacity(segment.len()), |mut encoded, byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                write!(encoded, "%{byte:02X}").expect("writing to a text succeeds");
+            }
+            encoded
+        })
+}

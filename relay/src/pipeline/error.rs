@@ -1,0 +1,103 @@
+//! Why a session ended.
+
+use crate::error::{Action, Classify};
+use crate::{decode, encode, publish, route, source};
+
+/// Why a session ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Reading the stream failed.
+    #[error("the replication stream ended")]
+    Source(#[from] source::Error),
+    /// A message could not be decoded.
+    #[error("the replication stream cannot be decoded")]
+    Decode(#[from] decode::Error),
+    /// An event has no topic.
+    #[error("an event cannot be routed")]
+    Route(#[from] route::Error),
+    /// An event cannot become a record.
+    #[error("an event cannot be encoded")]
+    Encode(#[from] encode::Error),
+    /// Kafka failed.
+    #[error("publishing failed")]
+    Publish(#[from] publish::Error),
+    /// The progress record belongs to something else than what we are connected to.
+    #[error("the {what} is {found}, but the progress record says {recorded}")]
+    Identity {
+        /// What differs.
+        what: &'static str,
+        /// As connected.
+        found: String,
+        /// As recorded.
+        recorded: String,
+    },
+    /// The slot was moved past what is published, or the log is not the one we read.
+    #[error("{what} stands at {found}, which contradicts the published position {recorded}")]
+    Moved {
+        /// What stands there.
+        what: &'static str,
+        /// Where.
+        found: String,
+        /// The progress record's position.
+        recorded: String,
+    },
+    /// A row of the outbox did not come back through the publication.
+    #[error(
+        "the publication {publication:?} does not carry the outbox: the canary did not come back"
+    )]
+    CanaryMissing {
+        /// The publication.
+        publication: String,
+    },
+    /// Ordinary SQL failed.
+    #[error("a question to the database failed")]
+    Database(#[from] crate::postgres::Error),
+}
+
+impl Classify for Error {
+    fn action(&self) -> Action {
+        match self {
+            Self::Source(error) => error.action(),
+            Self::Decode(error) => error.action(),
+            Self::Route(error) => error.action(),
+            Self::Encode(error) => error.action(),
+            Self::Publish(error) => error.action(),
+            Self::Database(error) => error.action(),
+            Self::Identity { .. } | Self::Moved { .. } | Self::CanaryMissing { .. } => Action::Halt,
+        }
+    }
+
+    fn remedy(&self) -> String {
+        match self {
+            Self::Source(error) => error.remedy(),
+            Self::Decode(error) => error.remedy(),
+            Self::Route(error) => error.remedy(),
+            Self::Encode(error) => error.remedy(),
+            Self::Publish(error) => error.remedy(),
+            Self::Database(error) => error.remedy(),
+            Self::Identity { .. } => {
+                "see that postgres.url and kafka.bootstrap_servers lead where they led before; if the database or cluster was replaced on purpose, run `postrider adopt`".to_owned()
+            }
+            Self::Moved { .. } => {
+                "somebody moved, dropped or re-created the slot, or restored the database; events may be missing on Kafka: run `postrider repair`".to_owned()
+            }
+            Self::CanaryMissing { .. } => {
+                "restore the publication with `postrider migrate`".to_owned()
+            }
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Source(error) => error.reason(),
+            Self::Decode(error) => error.reason(),
+            Self::Route(error) => error.reason(),
+            Self::Encode(error) => error.reason(),
+            Self::Publish(error) => error.reason(),
+            Self::Database(error) => error.reason(),
+            Self::Identity { .. } => "identity_mismatch",
+            Self::Moved { .. } => "slot_moved",
+            Self::CanaryMissing { .. } => "canary_missing",
+        }
+    }
+}

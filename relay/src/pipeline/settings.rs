@@ -1,0 +1,144 @@
+//! The configuration, turned into the things that the stages take.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{
+    Config, KafkaConfig, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
+};
+use crate::encode::{ContractLock, Registry, Resolver};
+use crate::postgres::Target;
+use crate::publish::{self, client_config};
+use crate::route::Router;
+
+/// Everything a session needs, checked.
+#[derive(Clone)]
+pub struct Settings {
+    /// The relay's name.
+    pub name: String,
+    /// The database.
+    pub target: Target,
+    /// The publication.
+    pub publication: String,
+    /// The replication slot.
+    pub slot: String,
+    /// What the publisher needs.
+    pub kafka: publish::Settings,
+    /// Copies of the progress topic; the broker's default without it.
+    pub replication_factor: Option<i32>,
+    /// Largest Kafka transaction, in bytes of records.
+    pub batch_bytes_max: usize,
+    /// Longest time a batch is filled.
+    pub batch_time_max: Duration,
+    /// Longest shutdown.
+    pub shutdown_timeout: Duration,
+    /// Where a record's timestamp comes from.
+    pub timestamp: RecordTimestamp,
+    registry: Registry,
+    lock: Option<PathBuf>,
+    route: RouteConfig,
+    strategy: SubjectStrategy,
+    kafka_config: KafkaConfig,
+    sasl_password: Option<Secret>,
+}
+
+impl Settings {
+    /// Checks what goes beyond types; all problems at once.
+    pub fn new(config: &Config) -> Result<Self, Vec<Problem>> {
+        const BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(256 << 20);
+        let mut problems = client_config::check(&config.kafka);
+        let mut note = |key: &str, message: String| problems.push(Problem::new(key, message));
+        let mut read_secret = |key: &str, path: &Option<PathBuf>| {
+            let text = std::fs::read_to_string(path.as_ref()?);
+            text.map_err(|error| note(key, error.to_string()))
+                .ok()
+                .map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        };
+        let postgres_password =
+            read_secret("postgres.password_file", &config.postgres.password_file);
+        let registry_password =
+            read_secret("registry.password_file", &config.registry.password_file)
+                .or_else(|| config.registry.password.clone());
+        let sasl_password = config.kafka.sasl.as_ref().and_then(|sasl| {
+            read_secret("kafka.sasl.password_file", &sasl.password_file)
+                .or_else(|| sasl.password.clone())
+        });
+        let target = config.postgres.url.parse::<Target>();
+        let target = target
+            .map_err(|error| note("postgres.url", error.to_string()))
+            .ok();
+        if let Err((key, error)) = Router::new(&config.route, config.contracts.subject) {
+            note(&key, error.to_string());
+        }
+        if !BYTES.contains(&config.batch.bytes_max.bytes()) {
+            note(
+                "batch.bytes_max",
+                "must lie between 64 KiB and 256 MiB".to_owned(),
+            );
+        }
+        if let Some(path) = &config.contracts.lock
+            && let Err(error) = ContractLock::read(path)
+        {
+            note("contracts.lock", crate::error::Chain(&error).to_string());
+        }
+        let credentials = config.registry.user.clone().zip(registry_password);
+        let registry = Registry::new(&config.registry.url, credentials)
+            .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
+            .ok();
+        let (Some(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
+            return Err(problems);
+        };
+        let target = match &postgres_password {
+            Some(password) => target.with_password(password.expose().to_owned()),
+            None => target,
+        };
+        let id = config.name.transactional_id();
+        let (kafka, password) = (&config.kafka, sasl_password.as_ref());
+        Ok(Self {
+            name: config.name.to_string(),
+            target,
+            publication: config.postgres.publication.clone(),
+            slot: config.replication_slot(),
+            kafka: publish::Settings {
+                producer: client_config::producer(kafka, password, &id),
+                uncommitted: client_config::consumer(kafka, password, &id, "read_uncommitted"),
+                committed: client_config::consumer(kafka, password, &id, "read_committed"),
+                bootstrap_servers: kafka.bootstrap_servers.clone(),
+                transactional_id: id,
+                progress_topic: config.name.progress_topic(),
+            },
+            replication_factor: config.topics.replication_factor,
+            batch_bytes_max: usize::try_from(config.batch.bytes_max.bytes())
+                .expect("checked to be at most 256 MiB"),
+            batch_time_max: config.batch.time_max.duration(),
+            shutdown_timeout: config.shutdown.timeout.duration(),
+            timestamp: kafka.timestamp,
+            registry,
+            lock: config.contracts.lock.clone(),
+            route: config.route.clone(),
+            strategy: config.contracts.subject,
+            kafka_config: kafka.clone(),
+            sasl_password,
+        })
+    }
+
+    /// The options of a plain Kafka client.
+    pub fn kafka_client(&self) -> rdkafka::ClientConfig {
+        let id = &self.kafka.transactional_id;
+        client_config::client(&self.kafka_config, self.sasl_password.as_ref(), id)
+    }
+
+    /// A router for one session.
+    pub fn router(&self) -> Router {
+        Router::new(&self.route, self.strategy).expect("checked when the settings were made")
+    }
+
+    /// The resolver for the life of the process.
+    pub fn resolver(&self) -> Resolver {
+        let lock = self.lock.as_deref().map(ContractLock::read);
+        Resolver::new(
+            self.registry.clone(),
+            lock.and_then(Result::ok).unwrap_or_default(),
+        )
+    }
+}

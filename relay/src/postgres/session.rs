@@ -1,0 +1,214 @@
+//! Short-lived sessions for ordinary SQL.
+
+use std::convert::Infallible;
+use std::future::{Ready, poll_fn, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{SslMode as DriverSslMode, SslNegotiation};
+use tokio_postgres::tls::{ChannelBinding as DriverBinding, TlsConnect, TlsStream};
+use tokio_postgres::{AsyncMessage, Client, Connection};
+
+use super::dial::{Attempt, Attempts};
+use super::socket::Io;
+use super::target::{ChannelBinding, Target};
+use super::{Error, Place, ServerError};
+
+/// A server that got our `Terminate` closes at once; one that does not is not waited for.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A session for ordinary SQL. Close it as soon as its statements are done: an open session
+/// delays a smart shutdown of the server.
+pub struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    at: Place,
+}
+
+/// Opens a session with the first host of `target` that accepts writes.
+pub async fn connect(target: &Target) -> Result<Session, Error> {
+    let mut attempts = Attempts::new(target)?;
+    loop {
+        let attempt = attempts.next().await?;
+        let limit = attempt.limit();
+        match Attempt::within(limit, start(attempt, target)).await {
+            Ok(session) => return Ok(session),
+            Err(error) => attempts.failed(error)?,
+        }
+    }
+}
+
+impl Session {
+    /// The driver's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The driver's client, for transactions.
+    pub fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// Turns the driver's error into ours: `.map_err(session.failed("reading the slot"))`.
+    pub fn failed(&self, doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Error {
+        let at = self.at.clone();
+        move |source| Error::Query { at, doing, source }
+    }
+
+    /// Says goodbye and waits until the server has heard it.
+    pub async fn close(self) {
+        let Self {
+            client, mut driver, ..
+        } = self;
+        drop(client);
+        if tokio::time::timeout(CLOSE_TIMEOUT, &mut driver)
+            .await
+            .is_err()
+        {
+            driver.abort();
+        }
+    }
+}
+
+async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
+    let at = attempt.at.clone();
+    let mut config = tokio_postgres::Config::new();
+    config
+        .user(&target.user)
+        .dbname(&target.database)
+        .application_name(&target.application_name);
+    if let Some(password) = &target.password {
+        config.password(password);
+    }
+    if let Some(options) = &target.options {
+        config.options(options);
+    }
+    config.channel_binding(match target.channel_binding {
+        ChannelBinding::Disable => tokio_postgres::config::ChannelBinding::Disable,
+        ChannelBinding::Prefer => tokio_postgres::config::ChannelBinding::Prefer,
+        ChannelBinding::Require => tokio_postgres::config::ChannelBinding::Require,
+    });
+    // TLS is already negotiated by `dial`; this only hands its channel binding to the driver.
+    config
+        .ssl_mode(DriverSslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct);
+    let negotiated = Negotiated {
+        server_end_point: attempt.server_end_point,
+    };
+    let (client, connection) = config
+        .connect_raw(attempt.io, negotiated)
+        .await
+        .map_err(|source| start_up_error(at.clone(), target, source))?;
+    let session_is_standby = connection.parameter("in_hot_standby") == Some("on");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the session owns this task and ends it"
+    )]
+    let driver = tokio::spawn(drive(connection));
+    let session = Session { client, driver, at };
+    if session_is_standby {
+        let at = session.at.clone();
+        session.close().await;
+        return Err(Error::Standby { at });
+    }
+    Ok(session)
+}
+
+/// Moves the session's bytes until the client is dropped or the connection breaks; the statement
+/// in flight gets the error.
+async fn drive(mut connection: Connection<Box<dyn Io>, NegotiatedStream>) {
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        match message {
+            Ok(AsyncMessage::Notice(notice)) => {
+                tracing::debug!(notice = %ServerError::from(&notice), "notice from PostgreSQL");
+            }
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn start_up_error(at: Place, target: &Target, error: tokio_postgres::Error) -> Error {
+    if let Some(answer) = error.as_db_error() {
+        return Error::from_start_up(at, answer.into());
+    }
+    let cause = std::error::Error::source(&error);
+    match cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
+        Some(io) => Error::Lost {
+            at,
+            source: std::io::Error::new(io.kind(), error),
+        },
+        None if error.is_closed() => Error::Lost {
+            at,
+            source: std::io::Error::new(std::io::ErrorKind::UnexpectedEof, error),
+        },
+        None if target.password.is_none() => Error::PasswordMissing { at },
+        None => Error::AuthenticationMethod {
+            at,
+            method: "what the server asks for",
+        },
+    }
+}
+
+/// Stands where the driver expects a TLS connector, over a connection that needs none any more.
+struct Negotiated {
+    server_end_point: Option<Vec<u8>>,
+}
+
+struct NegotiatedStream {
+    io: Box<dyn Io>,
+    server_end_point: Option<Vec<u8>>,
+}
+
+impl TlsConnect<Box<dyn Io>> for Negotiated {
+    type Stream = NegotiatedStream;
+    type Error = Infallible;
+    type Future = Ready<Result<NegotiatedStream, Infallible>>;
+
+    fn connect(self, io: Box<dyn Io>) -> Self::Future {
+        ready(Ok(NegotiatedStream {
+            io,
+            server_end_point: self.server_end_point,
+        }))
+    }
+}
+
+impl TlsStream for NegotiatedStream {
+    fn channel_binding(&self) -> DriverBinding {
+        match &self.server_end_point {
+            Some(hash) => DriverBinding::tls_server_end_point(hash.clone()),
+            None => DriverBinding::none(),
+        }
+    }
+}
+
+impl AsyncRead for NegotiatedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for NegotiatedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

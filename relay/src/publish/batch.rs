@@ -1,0 +1,272 @@
+//! What one Kafka transaction carries.
+
+use crate::encode::{Arena, Record};
+use crate::failpoints::{Sabotage, sabotaged};
+use crate::lsn::Lsn;
+
+use super::OpenTransaction;
+
+/// Encoded records of whole database transactions, or of a slice of one that alone is too large.
+///
+/// While it is filled, its tail may hold records of a database transaction whose commit has not
+/// arrived; [`Batch::split_off_open`] separates them.
+///
+/// Invariant: a batch that leaves with [`Batch::open`] at `None` ends where a database transaction
+/// ends, so the events of one database transaction become visible together
+/// (`tests::a_transaction_is_split_off_whole`; `suites::sabotage::tear_transaction`).
+#[derive(Debug, Default)]
+pub struct Batch {
+    arena: Arena,
+    records: Vec<Record>,
+    /// Where the last whole transaction ends in `records` and in `arena`.
+    whole: Mark,
+    /// `end_lsn` of the last whole transaction, or a later idle position.
+    resume_lsn: Option<Lsn>,
+    /// When the last whole transaction was committed, in microseconds since the Unix epoch.
+    last_commit_micros: Option<i64>,
+    /// When the first transaction was committed.
+    first_commit_micros: Option<i64>,
+    /// Set when the batch is a slice of one large transaction.
+    open: Option<OpenTransaction>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    records: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Lets `encode` append one record.
+    pub fn push<E>(
+        &mut self,
+        encode: impl FnOnce(&mut Arena) -> Result<Record, E>,
+    ) -> Result<(), E> {
+        let record = encode(&mut self.arena)?;
+        self.records.push(record);
+        Ok(())
+    }
+
+    /// A database transaction is complete: everything pushed so far may leave.
+    pub fn end_transaction(&mut self, end_lsn: Lsn, commit_micros: i64) {
+        self.whole = Mark {
+            records: self.records.len(),
+            bytes: self.arena.len(),
+        };
+        self.resume_lsn = Some(end_lsn);
+        self.first_commit_micros.get_or_insert(commit_micros);
+        self.last_commit_micros = Some(commit_micros);
+    }
+
+    /// Nothing of interest lies before `lsn`; called only while no transaction is open.
+    pub fn advance_idle(&mut self, lsn: Lsn) {
+        assert!(
+            !self.has_open_records(),
+            "an idle position lies in no transaction"
+        );
+        self.resume_lsn = self.resume_lsn.max(Some(lsn));
+    }
+
+    /// Makes the batch a slice of the transaction that is open: everything in it leaves, and the
+    /// progress record says how far into the transaction it reaches.
+    pub fn close_as_slice(&mut self, open: OpenTransaction) {
+        assert!(
+            self.whole.records == 0,
+            "whole transactions leave first, so that only the large one is split"
+        );
+        self.open = Some(open);
+    }
+
+    /// Takes out the records of the transaction whose commit has not arrived, as a new batch.
+    #[must_use]
+    pub fn split_off_open(&mut self) -> Self {
+        let records = self.records.split_off(self.whole.records);
+        let mut rest = Self {
+            records,
+            ..Self::default()
+        };
+        self.arena
+            .move_tail(self.whole.bytes, &mut rest.arena, &mut rest.records);
+        rest
+    }
+
+    /// Forgets the records of the transaction whose commit has not arrived.
+    pub fn discard_open(&mut self) {
+        self.records.truncate(self.whole.records);
+        self.arena.truncate(self.whole.bytes);
+    }
+
+    /// Whether records wait for the commit of their transaction.
+    pub fn has_open_records(&self) -> bool {
+        self.records.len() > self.whole.records
+    }
+
+    /// Whether there is a whole transaction, or an idle position, that may leave.
+    pub fn has_whole(&self) -> bool {
+        self.resume_lsn.is_some()
+    }
+
+    /// Whether events of whole transactions wait.
+    pub fn has_whole_records(&self) -> bool {
+        self.whole.records > 0
+    }
+
+    /// Bytes of all records, with those that wait for their commit.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// The records and the memory their bytes lie in.
+    pub fn records(&self) -> (&[Record], &Arena) {
+        (&self.records, &self.arena)
+    }
+
+    /// Where the stream may resume after this batch; `None` in the first slices of a large
+    /// transaction, which leave the position where it was.
+    pub fn resume_lsn(&self) -> Option<Lsn> {
+        self.resume_lsn
+    }
+
+    /// How far the batch reaches into a large transaction.
+    pub fn open(&self) -> Option<&OpenTransaction> {
+        self.open.as_ref()
+    }
+
+    /// When the transactions of this batch were committed: the first and the last, in
+    /// microseconds since the Unix epoch.
+    pub fn commit_times(&self) -> Option<(i64, i64)> {
+        self.first_commit_micros.zip(self.last_commit_micros)
+    }
+
+    /// Makes it empty; keeps the memory for the next use.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.records.clear();
+        self.whole = Mark::default();
+        self.resume_lsn = None;
+        self.first_commit_micros = None;
+        self.last_commit_micros = None;
+        self.open = None;
+    }
+
+    /// Commits the named faults, so that the oracle can be seen to find them.
+    pub fn sabotage(&mut self) {
+        let Some(middle) = self
+            .records
+            .len()
+            .checked_div(2)
+            .filter(|_| !self.records.is_empty())
+        else {
+            return;
+        };
+        if sabotaged(Sabotage::DropEvent) {
+            self.records.remove(middle);
+        } else if sabotaged(Sabotage::DoubleEvent) {
+            let again = self.records[middle].clone();
+            self.records.insert(middle, again);
+        } else if sabotaged(Sabotage::SwapEvents) {
+            let same_key = |a: &Record, b: &Record| {
+                a.route.topic == b.route.topic && self.arena.get(a.key) == self.arena.get(b.key)
+            };
+            let pair = (0..self.records.len()).find_map(|first| {
+                (first + 1..self.records.len())
+                    .find(|second| same_key(&self.records[first], &self.records[*second]))
+                    .map(|second| (first, second))
+            });
+            if let Some((first, second)) = pair {
+                self.records.swap(first, second);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::route::Route;
+
+    fn push(batch: &mut Batch, key: &str) {
+        let pushed: Result<(), Infallible> = batch.push(|arena| {
+            let key = arena.append(|bytes| bytes.extend_from_slice(key.as_bytes()));
+            Ok(Record {
+                route: Arc::new(Route {
+                    topic: "t".into(),
+                    subject: "s".into(),
+                }),
+                partition: 0,
+                timestamp_millis: 0,
+                event_id: Uuid::nil(),
+                key,
+                value: None,
+                headers: arena.append(|bytes| bytes.extend_from_slice(b"h")),
+            })
+        });
+        pushed.unwrap();
+    }
+
+    fn keys(batch: &Batch) -> Vec<&str> {
+        let (records, arena) = batch.records();
+        records
+            .iter()
+            .map(|record| std::str::from_utf8(arena.get(record.key)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_transaction_is_split_off_whole() {
+        let mut batch = Batch::default();
+        push(&mut batch, "a");
+        push(&mut batch, "bb");
+        batch.end_transaction(Lsn::new(10), 1);
+        push(&mut batch, "ccc");
+        push(&mut batch, "d");
+        let rest = batch.split_off_open();
+        assert_eq!(keys(&batch), ["a", "bb"]);
+        assert_eq!(keys(&rest), ["ccc", "d"]);
+        assert_eq!(
+            (batch.resume_lsn(), rest.resume_lsn()),
+            (Some(Lsn::new(10)), None)
+        );
+        assert!(!batch.has_open_records() && rest.has_open_records() && !rest.has_whole());
+    }
+
+    #[test]
+    fn records_of_an_open_transaction_can_be_forgotten() {
+        let mut batch = Batch::default();
+        push(&mut batch, "a");
+        batch.end_transaction(Lsn::new(10), 1);
+        let bytes = batch.bytes();
+        push(&mut batch, "b");
+        batch.discard_open();
+        assert_eq!(keys(&batch), ["a"]);
+        assert_eq!(batch.bytes(), bytes);
+    }
+
+    #[test]
+    #[should_panic(expected = "whole transactions leave first")]
+    fn only_a_transaction_that_is_alone_is_sliced() {
+        let mut batch = Batch::default();
+        push(&mut batch, "a");
+        batch.end_transaction(Lsn::new(10), 1);
+        batch.close_as_slice(OpenTransaction {
+            commit_lsn: Lsn::new(20),
+            xid: 1,
+            ordinal: 1,
+        });
+    }
+
+    #[test]
+    fn an_idle_position_never_goes_back() {
+        let mut batch = Batch::default();
+        batch.end_transaction(Lsn::new(10), 1);
+        batch.advance_idle(Lsn::new(5));
+        assert_eq!(batch.resume_lsn(), Some(Lsn::new(10)));
+        batch.advance_idle(Lsn::new(15));
+        assert_eq!(batch.resume_lsn(), Some(Lsn::new(15)));
+    }
+}

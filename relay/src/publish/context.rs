@@ -1,0 +1,141 @@
+//! What librdkafka tells the producer: acknowledgements and errors.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+
+/// Counts acknowledgements, and keeps the first failure and the last error of the client.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    acknowledged: AtomicUsize,
+    /// Index of the record in its batch, and why.
+    first_failure: Mutex<Option<(usize, KafkaError)>>,
+    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+impl Deliveries {
+    /// Forgets the batch before.
+    pub(super) fn begin_batch(&self) {
+        self.acknowledged.store(0, Ordering::Relaxed);
+        *self
+            .first_failure
+            .lock()
+            .expect("no code panics while it holds the failure") = None;
+    }
+
+    /// How many records were acknowledged since the batch began.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// The first record that failed: its index in the batch, and why.
+    pub(super) fn first_failure(&self) -> Option<(usize, KafkaError)> {
+        self.first_failure
+            .lock()
+            .expect("no code panics while it holds the failure")
+            .clone()
+    }
+
+    /// The last error that belongs to no record.
+    pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.last_error
+            .lock()
+            .expect("no code panics while it holds the error")
+            .clone()
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::info!(%error, reason, "Kafka client reports an error");
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut last = self
+            .last_error
+            .lock()
+            .expect("no code panics while it holds the error");
+        // "All brokers are down" says less than what went before it.
+        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
+            *last = Some((code, reason.to_owned()));
+        }
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        match result {
+            Ok(_) => {
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => {
+                let mut first = self
+                    .first_failure
+                    .lock()
+                    .expect("no code panics while it holds the failure");
+                first.get_or_insert_with(|| (index, error.clone()));
+            }
+        }
+    }
+}
+
+/// Passes librdkafka's own log on. It calls a lost connection an error; to the relay it is the
+/// weather, and what follows from it is logged where it is handled.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning
+        | RDKafkaLogLevel::Notice
+        | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// The context of clients that only read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+impl Reading {
+    /// The last error of the client.
+    pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.last_error
+            .lock()
+            .expect("no code panics while it holds the error")
+            .clone()
+    }
+}
+
+impl ClientContext for Reading {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        *self
+            .last_error
+            .lock()
+            .expect("no code panics while it holds the error") = Some((code, reason.to_owned()));
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for Reading {}

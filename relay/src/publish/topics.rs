@@ -1,0 +1,53 @@
+//! What the cluster says about itself and its topics.
+
+use std::time::Duration;
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::Error;
+use super::patience::Patience;
+
+/// One question to the cluster; then the patience is asked whether to go on.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The cluster's id, which no other cluster has.
+pub fn cluster_id<C: ClientContext>(
+    client: &Client<C>,
+    patience: &Patience<'_>,
+) -> Result<String, Error> {
+    loop {
+        if let Some(id) = client.fetch_cluster_id(QUESTION_TIMEOUT) {
+            return Ok(id);
+        }
+        patience.go_on("asking for the cluster id", None)?;
+    }
+}
+
+/// How many partitions a topic has; `None` when there is no such topic.
+///
+/// Asks for all topics: naming one would make a broker with `auto.create.topics.enable` create
+/// it, with whatever partition count.
+pub fn partition_count<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    patience: &Patience<'_>,
+) -> Result<Option<u32>, Error> {
+    loop {
+        match client.fetch_metadata(None, QUESTION_TIMEOUT) {
+            Ok(metadata) => {
+                let found = metadata.topics().iter().find(|found| found.name() == topic);
+                let count = found.filter(|found| found.error().is_none()).map(|found| {
+                    u32::try_from(found.partitions().len()).expect("Kafka counts partitions in i32")
+                });
+                return Ok(count.filter(|count| *count > 0));
+            }
+            Err(error) => {
+                let code = error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown);
+                patience.go_on("asking for the topics", Some((code, error.to_string())))?;
+            }
+        }
+    }
+}

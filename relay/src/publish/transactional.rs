@@ -1,0 +1,266 @@
+//! The producer of `exactly_once`: one batch and one progress record per Kafka transaction.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use uuid::Uuid;
+
+use super::context::Deliveries;
+use super::patience::Patience;
+use super::progress::{CommittedProgress, Progress};
+use super::progress_topic::PARTITION;
+use super::{Batch, Error};
+use crate::encode::{Arena, Headers, Record};
+use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
+use crate::runtime::Heart;
+
+/// Longest time from the first record of a transaction to its acknowledgements, and again for its
+/// commit. Together below the transaction timeout of 20 s, so it is us who end a slow one.
+const STEP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Longest `commit_transaction`: a slower one has an unknown outcome and ends the session.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Acknowledgements are looked after once in so many records, so that the queue stays short.
+const POLL_EVERY_RECORDS: usize = 1_024;
+
+/// The key of every progress record, so that compaction keeps the last.
+const PROGRESS_KEY: &[u8] = b"progress";
+
+/// In the place of a record's index: the progress record.
+const PROGRESS_INDEX: usize = usize::MAX;
+
+/// Headers that most records have.
+const HEADERS_USUAL: usize = 6;
+
+/// A producer with a `transactional_id`, past `init_transactions`: every earlier producer of that
+/// id is fenced, and its unfinished transaction is aborted.
+///
+/// Invariant: after any error it is dropped, never used again, because the outcome of what it was
+/// doing is unknown (`suites::crash`).
+pub struct TransactionalProducer {
+    producer: BaseProducer<Deliveries>,
+    transactional_id: String,
+    progress_topic: String,
+    heart: Heart,
+}
+
+impl TransactionalProducer {
+    /// Connects, fences every earlier producer of this id, and finishes what they left open.
+    pub fn open(
+        config: &ClientConfig,
+        transactional_id: &str,
+        progress_topic: &str,
+        heart: Heart,
+        patience: &Patience<'_>,
+    ) -> Result<Self, Error> {
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::default())
+            .map_err(Error::Configure)?;
+        loop {
+            // May be called again after a time-out, and then goes on where it was.
+            let Err(error) = producer.init_transactions(Duration::from_secs(2)) else {
+                break;
+            };
+            producer.poll(Duration::ZERO);
+            let retriable = match &error {
+                KafkaError::Transaction(transaction) => transaction.is_retriable(),
+                _ => false,
+            };
+            if !retriable {
+                return Err(Error::from_transaction(
+                    transactional_id,
+                    "init_transactions",
+                    error,
+                ));
+            }
+            let said = producer.context().last_error();
+            let said = said.or_else(|| {
+                error
+                    .rdkafka_error_code()
+                    .map(|code| (code, error.to_string()))
+            });
+            patience.go_on("initialising transactions", said)?;
+        }
+        Ok(Self {
+            producer,
+            transactional_id: transactional_id.to_owned(),
+            progress_topic: progress_topic.to_owned(),
+            heart,
+        })
+    }
+
+    /// The client, for questions about the cluster.
+    pub fn client(&self) -> &rdkafka::client::Client<impl rdkafka::ClientContext> {
+        self.producer.client()
+    }
+
+    /// Commits `batch` together with `progress`. On success both are visible to `read_committed`
+    /// readers. On an error the outcome may be unknown: the caller drops this producer.
+    pub fn publish(&self, batch: &Batch, progress: &Progress) -> Result<CommittedProgress, Error> {
+        self.producer.context().begin_batch();
+        if sabotaged(Sabotage::ProgressBeforeEvents) {
+            self.begin()?;
+            self.produce_progress(progress)?;
+            self.drain(batch, 1)?;
+            self.commit()?;
+            self.producer.context().begin_batch();
+        }
+        self.begin()?;
+        let published = self.produce_all(batch, progress);
+        if published.is_err() {
+            // Readers of the topics would wait for the transaction's timeout otherwise. Whether it
+            // works does not matter: the next `init_transactions` aborts as well.
+            let _aborted = self.producer.abort_transaction(COMMIT_TIMEOUT);
+        }
+        published?;
+        self.commit()?;
+        Ok(CommittedProgress::new(progress.clone()))
+    }
+
+    fn begin(&self) -> Result<(), Error> {
+        self.producer
+            .begin_transaction()
+            .map_err(|error| self.failed("begin_transaction", error))
+    }
+
+    fn produce_all(&self, batch: &Batch, progress: &Progress) -> Result<(), Error> {
+        let (records, arena) = batch.records();
+        let deadline = Instant::now() + STEP_TIMEOUT;
+        for (index, record) in records.iter().enumerate() {
+            self.produce(index, record, arena, deadline)?;
+            if index % POLL_EVERY_RECORDS == 0 {
+                self.producer.poll(Duration::ZERO);
+            }
+        }
+        self.drain(batch, records.len())?;
+        failpoints::hit(Failpoint::AckedNoProgress);
+        self.produce_progress(progress)?;
+        self.drain(batch, records.len() + 1)?;
+        failpoints::hit(Failpoint::ProgressNoEndTxn);
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<(), Error> {
+        self.heart.beat();
+        let committed = self.producer.commit_transaction(COMMIT_TIMEOUT);
+        self.heart.beat();
+        committed.map_err(|error| self.failed("commit_transaction", error))
+    }
+
+    fn produce(
+        &self,
+        index: usize,
+        record: &Record,
+        arena: &Arena,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let headers = Headers(arena.get(record.headers)).fold(
+            OwnedHeaders::new_with_capacity(HEADERS_USUAL),
+            |headers, (key, value)| {
+                headers.insert(Header {
+                    key,
+                    value: Some(value),
+                })
+            },
+        );
+        let mut enqueue: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&record.route.topic, index)
+                .partition(record.partition)
+                .key(arena.get(record.key))
+                .timestamp(record.timestamp_millis)
+                .headers(headers);
+        if let Some(value) = record.value {
+            enqueue = enqueue.payload(arena.get(value));
+        }
+        loop {
+            match self.producer.send(enqueue) {
+                Ok(()) => return Ok(()),
+                // One thread enqueues, so waiting here keeps the order.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    enqueue = again;
+                    self.producer.poll(Duration::from_millis(1));
+                    self.look_for_failure(|_| Some(record), deadline)?;
+                }
+                Err((error, _)) => {
+                    return Err(self.refused(record.event_id, &record.route.topic, error));
+                }
+            }
+        }
+    }
+
+    fn produce_progress(&self, progress: &Progress) -> Result<(), Error> {
+        let json = progress.to_json();
+        let record: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(&self.progress_topic, PROGRESS_INDEX)
+                .partition(PARTITION)
+                .key(PROGRESS_KEY)
+                .payload(&json);
+        let sent = self.producer.send(record);
+        sent.map_err(|(error, _)| self.refused(Uuid::nil(), &self.progress_topic, error))
+    }
+
+    /// Waits until `count` records are acknowledged.
+    ///
+    /// `flush` with no patience only tells librdkafka not to linger; its own waiting sleeps in
+    /// slices of 100 ms, which would be the latency of every small transaction. `poll` never
+    /// returns early either, so it is called without waiting and the thread sleeps in between.
+    fn drain(&self, batch: &Batch, count: usize) -> Result<(), Error> {
+        const BETWEEN_POLLS: Duration = Duration::from_micros(100);
+        let deadline = Instant::now() + STEP_TIMEOUT;
+        let (records, _) = batch.records();
+        loop {
+            let flushed = self.producer.flush(Duration::ZERO);
+            self.producer.poll(Duration::ZERO);
+            if self.producer.context().acknowledged() >= count {
+                return Ok(());
+            }
+            self.look_for_failure(|index| records.get(index), deadline)?;
+            if flushed.is_err() {
+                std::thread::park_timeout(BETWEEN_POLLS);
+            }
+        }
+    }
+
+    /// An error when a record failed or the time is over.
+    fn look_for_failure<'a>(
+        &self,
+        record: impl FnOnce(usize) -> Option<&'a Record>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.heart.beat();
+        if let Some((index, error)) = self.producer.context().first_failure() {
+            let (event_id, topic) = match record(index) {
+                Some(record) => (record.event_id, &*record.route.topic),
+                None => (Uuid::nil(), &*self.progress_topic),
+            };
+            return Err(self.refused(event_id, topic, error));
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::TooSlow {
+                seconds: STEP_TIMEOUT.as_secs(),
+            });
+        }
+        Ok(())
+    }
+
+    /// What a failed record means. A fenced producer's records fail for many reasons; the client
+    /// knows the true one.
+    fn refused(&self, event_id: Uuid, topic: &str, error: KafkaError) -> Error {
+        match self.producer.client().fatal_error() {
+            Some((code, _)) => self.failed("produce", KafkaError::Global(code)),
+            None => Error::from_delivery(event_id, topic, error),
+        }
+    }
+
+    fn failed(&self, step: &'static str, error: KafkaError) -> Error {
+        let error = match self.producer.client().fatal_error() {
+            Some((code, _)) => KafkaError::Global(code),
+            None => error,
+        };
+        Error::from_transaction(&self.transactional_id, step, error)
+    }
+}

@@ -1,0 +1,130 @@
+//! Ends the process when a part of the pipeline has stopped turning.
+//!
+//! A stuck pipeline beside a source that still answers keepalives would hold the slot for ever,
+//! and no standby could take over. So every part beats a [`Heart`], also while it waits for a
+//! slow dependency, and the watchdog exits when one has not beaten for too long.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::task::{EXIT_CODE_PANIC, spawn_thread};
+
+/// How long a heart may rest. Longer than any single wait in the pipeline (each is sliced to 5 s),
+/// short enough that a standby takes over within two minutes.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
+
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The pulse of one part of the pipeline.
+#[derive(Clone)]
+pub struct Heart {
+    born: Instant,
+    last_beat_millis: Arc<AtomicU64>,
+}
+
+/// `last_beat_millis` of a heart that is at rest on purpose.
+const AT_REST: u64 = u64::MAX;
+
+impl Heart {
+    /// Says "I am turning".
+    pub fn beat(&self) {
+        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(AT_REST - 1);
+        self.last_beat_millis.store(millis, Ordering::Relaxed);
+    }
+
+    /// Says "I have nothing to do until further notice".
+    pub fn rest(&self) {
+        self.last_beat_millis.store(AT_REST, Ordering::Relaxed);
+    }
+
+    /// Time since the last beat; zero at rest.
+    fn silence(&self) -> Duration {
+        match self.last_beat_millis.load(Ordering::Relaxed) {
+            AT_REST => Duration::ZERO,
+            millis => self
+                .born
+                .elapsed()
+                .saturating_sub(Duration::from_millis(millis)),
+        }
+    }
+}
+
+/// All hearts of the process.
+#[derive(Clone, Default)]
+pub struct Watchdog {
+    hearts: Arc<Mutex<Vec<(&'static str, Heart)>>>,
+}
+
+impl Watchdog {
+    /// Starts the thread that watches.
+    pub fn start() -> Self {
+        let watchdog = Self::default();
+        let watched = watchdog.clone();
+        spawn_thread("watchdog", move || {
+            loop {
+                std::thread::park_timeout(CHECK_EVERY);
+                if let Some(part) = watched.stuck() {
+                    tracing::error!(
+                        part,
+                        "the pipeline is stuck, exiting so that the replication slot is released"
+                    );
+                    std::process::exit(EXIT_CODE_PANIC);
+                }
+            }
+        });
+        watchdog
+    }
+
+    /// A heart for the part called `name`, at rest at first. One per name: a new session's part
+    /// takes over the heart of the part before it.
+    pub fn heart(&self, name: &'static str) -> Heart {
+        let mut hearts = self
+            .hearts
+            .lock()
+            .expect("no code panics while it holds the hearts");
+        if let Some((_, heart)) = hearts.iter().find(|(known, _)| *known == name) {
+            return heart.clone();
+        }
+        let heart = Heart {
+            born: Instant::now(),
+            last_beat_millis: Arc::new(AtomicU64::new(AT_REST)),
+        };
+        hearts.push((name, heart.clone()));
+        heart
+    }
+
+    /// A part that has not beaten for too long.
+    pub fn stuck(&self) -> Option<&'static str> {
+        let hearts = self
+            .hearts
+            .lock()
+            .expect("no code panics while it holds the hearts");
+        hearts
+            .iter()
+            .find(|(_, heart)| heart.silence() > SILENCE_MAX)
+            .map(|(name, _)| *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heart_at_rest_is_not_stuck_and_a_silent_one_is() {
+        let watchdog = Watchdog::default();
+        let mut heart = watchdog.heart("pipeline");
+        assert_eq!(watchdog.stuck(), None);
+        heart.beat();
+        assert_eq!(watchdog.stuck(), None);
+        // The same pulse, born long ago.
+        heart.born = Instant::now()
+            .checked_sub(SILENCE_MAX * 2)
+            .expect("the machine is up that long");
+        watchdog.hearts.lock().unwrap()[0].1.born = heart.born;
+        assert_eq!(watchdog.stuck(), Some("pipeline"));
+        heart.rest();
+        assert_eq!(watchdog.stuck(), None);
+    }
+}

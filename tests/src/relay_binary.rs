@@ -1,0 +1,92 @@
+//! The relay's binary, with failpoints and sabotage compiled in.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+
+/// Names a binary to test instead of the one that the workspace builds.
+const BINARY_VARIABLE: &str = "POSTRIDER_BIN";
+
+/// The path of the `postrider` binary, built on the first call unless `POSTRIDER_BIN` names one.
+///
+/// # Errors
+///
+/// The build failed; cargo has printed why.
+pub fn relay_binary() -> Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| provide().map_err(|error| format!("{error:#}")));
+    binary.as_deref().map_err(|error| anyhow!("{error}"))
+}
+
+fn provide() -> Result<PathBuf> {
+    if let Some(binary) = std::env::var_os(BINARY_VARIABLE) {
+        return Ok(PathBuf::from(binary));
+    }
+    let target = target_folder()?;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(BUILD)
+        .env("CARGO_TARGET_DIR", target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("cargo could not build the relay");
+    }
+    executable(&String::from_utf8_lossy(&output.stdout)).context("cargo built no binary")
+}
+
+/// Asks for the binary together with the tests, so that cargo computes the same features for every
+/// dependency as `cargo test --workspace` did, and compiles none of them again.
+const BUILD: [&str; 9] = [
+    "build",
+    "--workspace",
+    "--bin",
+    "postrider",
+    "--test",
+    "suites",
+    "--features",
+    "postrider/failpoints,postrider/sabotage",
+    "--message-format=json-render-diagnostics",
+];
+
+/// The target folder that this test binary was built into: it lies in `<target>/<profile>/deps`.
+fn target_folder() -> Result<PathBuf> {
+    let binary = std::env::current_exe()?;
+    let target = binary
+        .ancestors()
+        .nth(3)
+        .context("the test binary lies in no target folder")?;
+    Ok(target.to_owned())
+}
+
+/// The path of the `postrider` executable in cargo's messages, a JSON object a line.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "postrider")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"suites"},"executable":"/t/suites"}
+{"reason":"compiler-artifact","target":{"name":"postrider"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"postrider"},"executable":"/t/postrider"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/postrider")));
+    }
+}

@@ -1,0 +1,48 @@
+//! The servers that tests share, and servers for one test alone.
+
+use anyhow::Result;
+use postrider::local::{PostgresOptions, Stack, StackOptions};
+use tokio::sync::OnceCell;
+
+/// Every scenario on the shared server has a replication slot and a connection or two that stay
+/// until the end of the test binary.
+const SLOTS: &str = "200";
+
+/// The stack of this test binary, started by the first test that asks.
+///
+/// It is shared, hence nobody may stop any of it: that needs `&mut`. No destructor runs for it; its
+/// processes and folders go when the test binary ends, by the same means as under SIGKILL
+/// (`postrider::local`).
+///
+/// # Errors
+///
+/// A server that could not be started; the next caller tries again.
+pub async fn shared_stack() -> Result<&'static Stack> {
+    static STACK: OnceCell<Stack> = OnceCell::const_new();
+    STACK.get_or_try_init(own_stack).await
+}
+
+/// A stack for one test, which may kill and restart its servers.
+///
+/// # Errors
+///
+/// A server that could not be started.
+pub async fn own_stack() -> Result<Stack> {
+    let settings = [
+        "max_replication_slots",
+        "max_wal_senders",
+        "max_connections",
+    ];
+    let settings = settings
+        .map(|name| (name.to_owned(), SLOTS.to_owned()))
+        .to_vec();
+    let postgres = PostgresOptions {
+        settings,
+        ..PostgresOptions::default()
+    };
+    Ok(Stack::start(StackOptions {
+        postgres,
+        ..StackOptions::default()
+    })
+    .await?)
+}
