@@ -6,9 +6,12 @@
 -- The functions of the defaults and of the rules are single expressions, so that the planner folds
 -- them into the statement that inserts: none is called for a row.
 
--- How long one partition of the ring is written to. Replaced by outbox.set_ring_period().
+-- How long one partition of the ring is written to. Replaced by outbox.set_ring_period(). Stable,
+-- not immutable: the planner then inlines it and notes that the plan depends on it, so that
+-- replacing it reaches the prepared statements of every session; it evaluates an immutable function
+-- without such a note.
 create function outbox.ring_period() returns interval
-  language sql immutable parallel safe
+  language sql stable parallel safe
   return interval '1 day';
 
 create function outbox.ring_at(at timestamptz) returns smallint

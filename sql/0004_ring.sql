@@ -187,7 +187,7 @@ begin
       hint = 'outbox.rotate() keeps up to six periods';
   end if;
   execute format('create or replace function outbox.ring_period() returns interval
-    language sql immutable parallel safe return interval %L', period);
+    language sql stable parallel safe return interval %L', period);
   update outbox.ring_state set kept_from = clock_timestamp();
 end
 $$;

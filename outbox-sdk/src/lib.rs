@@ -1,1 +1,72 @@
-//! Emit domain events inside your database transaction.
+//! Emit domain events inside your database transaction; Postrider carries them to Kafka.
+//!
+//! An event is a row of `outbox.event`, written in the transaction of the change that it tells of:
+//! both are committed, or neither. The relay reads the committed rows from PostgreSQL's log and
+//! publishes each once, in order, as Avro under a registered schema.
+//!
+//! ```no_run
+//! # #[cfg(feature = "sqlx")]
+//! # async fn place(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::borrow::Cow;
+//!
+//! use outbox_sdk::{Event, EventSchema, emit};
+//!
+//! #[derive(serde::Serialize)]
+//! struct OrderPlaced {
+//!     order_id: i64,
+//!     total: String,
+//! }
+//!
+//! impl Event for OrderPlaced {
+//!     const EVENT_TYPE: &'static str = "shop.OrderPlaced";
+//!     const AGGREGATE_TYPE: &'static str = "order";
+//!
+//!     fn schema() -> &'static EventSchema {
+//!         static SCHEMA: EventSchema = EventSchema::new(
+//!             r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
+//!                 {"name": "order_id", "type": "long"},
+//!                 {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
+//!                     "precision": 12, "scale": 2}}]}"#,
+//!         );
+//!         &SCHEMA
+//!     }
+//!
+//!     fn aggregate_id(&self) -> Cow<'_, str> {
+//!         self.order_id.to_string().into()
+//!     }
+//! }
+//!
+//! let mut tx = pool.begin().await?;
+//! sqlx::query("insert into orders (id, total) values (42, 12.30)").execute(&mut *tx).await?;
+//! let id = emit(&mut tx, &OrderPlaced { order_id: 42, total: "12.30".to_owned() }).await?;
+//! tx.commit().await?;
+//! println!("emitted {id}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Two orders of work that look alike lose events or invent them. To publish to Kafka first and
+//! commit after: the commit can fail, and consumers have heard of an order that does not exist. To
+//! commit first and publish after: the process can die in between, and nobody ever hears of it.
+//! Hence [`emit`] takes a transaction and nothing else: with a pool or a plain connection it does
+//! not compile.
+//!
+//! - [`Event`]: what a type says about itself. Its payload is what serde writes.
+//! - [`emit`], [`emit_all`]: one event, or many in one statement, checked against the schema and
+//!   the limits before a row exists.
+//! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
+//!
+//! Cargo features: `sqlx` for transactions of the current sqlx; it brings no runtime and no TLS.
+//! The table comes from `postrider migrate`. With a pooler in transaction mode, such as `PgBouncer`,
+//! set sqlx's `statement_cache_capacity(0)`, as for all statements.
+
+pub mod context;
+#[cfg(feature = "sqlx")]
+mod emit;
+mod event;
+
+pub use context::Context;
+#[cfg(feature = "sqlx")]
+pub use emit::{Connection, EmitError, InTransaction, emit, emit_all};
+pub use event::{Event, EventId, EventSchema, ParseEventIdError};
+pub use outbox_contract as contract;

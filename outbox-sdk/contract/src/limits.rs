@@ -44,8 +44,11 @@ pub enum Error {
         /// How many there are.
         count: usize,
     },
-    /// A header's name is empty, too long or not printable ASCII without spaces.
-    #[error("{name:?} is not a header name: use 1 to {NAME_BYTES_MAX} printable ASCII characters")]
+    /// A header's name is empty, too long, or has other characters than the message says.
+    #[error(
+        "{name:?} is not a header name: use 1 to {NAME_BYTES_MAX} printable ASCII characters \
+         other than spaces, quotes and backslashes"
+    )]
     InvalidHeaderName {
         /// The beginning of the name.
         name: String,
@@ -129,8 +132,9 @@ pub fn check_header_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Resul
     let mut count = 0;
     for name in names {
         count += 1;
+        let is_name_byte = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
         let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
-        if !fits || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !fits || !name.bytes().all(is_name_byte) {
             return Err(Error::InvalidHeaderName {
                 name: beginning(name),
             });
@@ -238,7 +242,7 @@ mod tests {
             });
             assert_eq!(check_header_names([name]), refused);
         }
-        for name in ["", "a b", "a\n", "\u{e4}"] {
+        for name in ["", "a b", "a\n", "\u{e4}", "a\"", "a\\"] {
             let result = check_header_names([name]);
             assert!(
                 matches!(result, Err(Error::InvalidHeaderName { .. })),

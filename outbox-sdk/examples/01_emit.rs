@@ -1,0 +1,98 @@
+//! Lesson 1: an event is written in the transaction of the change that it tells of.
+//!
+//! Give it a database that `postrider migrate` has prepared, such as that of `postrider dev`:
+//!
+//!     eval "$(postrider dev --env)"
+//!     cargo run -p outbox-sdk --features sqlx --example 01_emit -- "$DATABASE_URL"
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use outbox_sdk::{Context, Event, EventSchema, context, emit, emit_all};
+use sqlx::PgPool;
+
+#[derive(serde::Serialize)]
+struct OrderPlaced {
+    order_id: i64,
+    /// A decimal travels as text, exactly; a float would not.
+    total: String,
+    note: Option<String>,
+}
+
+impl Event for OrderPlaced {
+    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
+    const AGGREGATE_TYPE: &'static str = "order";
+
+    fn schema() -> &'static EventSchema {
+        static SCHEMA: EventSchema = EventSchema::new(
+            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
+                {"name": "order_id", "type": "long"},
+                {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
+                    "precision": 12, "scale": 2}},
+                {"name": "note", "type": ["null", "string"], "default": null}]}"#,
+        );
+        &SCHEMA
+    }
+
+    fn aggregate_id(&self) -> Cow<'_, str> {
+        self.order_id.to_string().into()
+    }
+}
+
+fn order(order_id: i64, total: &str) -> OrderPlaced {
+    OrderPlaced {
+        order_id,
+        total: total.to_owned(),
+        note: None,
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args()
+        .nth(1)
+        .ok_or("give the URL of a database")?;
+    let pool = PgPool::connect(&url).await?;
+
+    // The order and its event: both are committed, or neither.
+    let mut tx = pool.begin().await?;
+    sqlx::query("create table if not exists orders (id bigint, total numeric)")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("insert into orders values (1, 12.30)")
+        .execute(&mut *tx)
+        .await?;
+    let id = emit(&mut tx, &order(1, "12.30")).await?;
+    tx.commit().await?;
+    println!("order 1 was placed: event {id}");
+
+    // Rolled back: nobody will ever hear of order 2.
+    let mut tx = pool.begin().await?;
+    emit(&mut tx, &order(2, "5")).await?;
+    tx.rollback().await?;
+
+    // Refused before the row exists: the schema has two places after the point.
+    let mut tx = pool.begin().await?;
+    let error = emit(&mut tx, &order(3, "0.001"))
+        .await
+        .expect_err("a third place");
+    println!(
+        "order 3 was refused: {error}: {}",
+        error.source().expect("a misfit has a cause")
+    );
+    tx.rollback().await?;
+
+    // Many in one statement, with the correlation id and the headers of the request.
+    let request = Context::new()
+        .with_correlation_id("checkout-7")
+        .with_header("tenant", "acme");
+    let ids = context::scope(request, async {
+        let mut tx = pool.begin().await?;
+        let ids = emit_all(&mut tx, [order(4, "1"), order(5, "2.50")]).await?;
+        tx.commit().await?;
+        Ok::<_, Box<dyn Error>>(ids)
+    })
+    .await?;
+    println!("orders 4 and 5 were placed: events {ids:?}");
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Why an event was not written, and what to do about it.
+
+use outbox_contract::{limits, schema, transcode};
+
+/// An event that was not written.
+///
+/// The message says what failed and what to do; the source says why.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// The program has a schema that is none. Nothing was sent.
+    #[error("the schema of {event_type} is wrong: correct it, and call it in a unit test")]
+    Schema {
+        /// The event type.
+        event_type: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: &'static schema::Error,
+    },
+    /// serde cannot write the event, for example a map whose keys are no texts. Nothing was sent.
+    #[error("{event_type} cannot be written as JSON: change how it is serialized")]
+    Serialize {
+        /// The event type.
+        event_type: &'static str,
+        /// What serde says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The payload does not fit the schema. Nothing was sent.
+    #[error("{event_type} is not what its schema says: change the type, its data or the schema")]
+    Payload {
+        /// The event type.
+        event_type: &'static str,
+        /// Where it does not fit, without data.
+        #[source]
+        source: transcode::Error,
+    },
+    /// A name, an id or a size is outside the limits. Nothing was sent.
+    #[error("{event_type} is outside the limits of an event: shorten or rename what is named")]
+    Limit {
+        /// The event type.
+        event_type: &'static str,
+        /// Which limit.
+        #[source]
+        source: limits::Error,
+    },
+    /// One of the events of `emit_all` has an error of the above. Nothing was sent.
+    #[error("event {index} of the batch, counted from 0")]
+    OfBatch {
+        /// Its place.
+        index: usize,
+        /// Its error.
+        #[source]
+        source: Box<EmitError>,
+    },
+    /// The table is missing. Roll back; nothing will work before the migration.
+    #[error("the table outbox.event is missing or too old: run `postrider migrate`")]
+    NotMigrated {
+        /// What the driver says.
+        #[source]
+        source: DriverError,
+    },
+    /// The database role may not insert. Roll back; nothing will work before it may.
+    #[error(
+        "the database role may not insert into outbox.event: grant it the outbox's writer role"
+    )]
+    NotPermitted {
+        /// What the driver says.
+        #[source]
+        source: DriverError,
+    },
+    /// The statement failed for another reason, such as a lost connection. Roll back, and repeat
+    /// the whole transaction if the cause can pass.
+    #[error(
+        "the event was not inserted: roll back, and repeat the transaction if the cause passed"
+    )]
+    Insert {
+        /// What the driver says; for sqlx, an [`sqlx::Error`].
+        #[source]
+        source: DriverError,
+    },
+}
+
+/// An error of a database driver; `downcast_ref` gives its own type.
+pub(super) type DriverError = Box<dyn std::error::Error + Send + Sync>;
+
+impl EmitError {
+    pub(super) fn of_event(self, index: usize) -> Self {
+        Self::OfBatch {
+            index,
+            source: Box::new(self),
+        }
+    }
+
+    pub(super) fn of_sqlx(error: sqlx::Error) -> Self {
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        const UNDEFINED_TABLE: &str = "42P01";
+        const UNDEFINED_COLUMN: &str = "42703";
+        const INVALID_SCHEMA_NAME: &str = "3F000";
+        const INSUFFICIENT_PRIVILEGE: &str = "42501";
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        let code = code.as_deref().unwrap_or_default().to_owned();
+        let source = error.into();
+        match code.as_str() {
+            UNDEFINED_TABLE | UNDEFINED_COLUMN | INVALID_SCHEMA_NAME => {
+                Self::NotMigrated { source }
+            }
+            INSUFFICIENT_PRIVILEGE => Self::NotPermitted { source },
+            _ => Self::Insert { source },
+        }
+    }
+}
