@@ -38,6 +38,7 @@ pub mod ack;
 // The path as one process: sessions, start-up, probes.
 pub mod pipeline;
 
+pub mod check;
 pub mod init;
 pub mod migrate;
 

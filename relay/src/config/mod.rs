@@ -1,8 +1,9 @@
 //! What the operator can say: one struct per section, each field's comment is its reference.
 //!
 //! Sources, weakest first: the file, the environment (`POSTRIDER__KAFKA__BOOTSTRAP_SERVERS`), the
-//! flags (`--set kafka.bootstrap_servers=...`). Unknown keys are errors, and every problem is
-//! reported at once (see [`load`]).
+//! flags (`--set kafka.bootstrap_servers=...`). For one-shot commands the variables of `psql` and of
+//! the Kafka tools count too, weaker than the file ([`Sources::well_known`]). Unknown keys are errors, and
+//! every problem is reported at once (see [`load`]).
 
 mod batch;
 mod contracts;
@@ -28,7 +29,7 @@ pub use http::HttpConfig;
 pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
 pub use load::{Error, Problem, Sources, load};
 pub use log::{LogConfig, LogFormat};
-pub use postgres::PostgresConfig;
+pub use postgres::{DEFAULT_PUBLICATION, PostgresConfig};
 pub use registry::RegistryConfig;
 pub use route::{RouteConfig, RouteRule};
 pub use secret::Secret;

@@ -20,6 +20,9 @@ pub struct PostgresConfig {
     pub publication: String,
 }
 
+/// The publication's name, unless the configuration gives another.
+pub const DEFAULT_PUBLICATION: &str = "postrider";
+
 fn default_publication() -> String {
-    "postrider".to_owned()
+    DEFAULT_PUBLICATION.to_owned()
 }

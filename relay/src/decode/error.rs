@@ -22,6 +22,13 @@ pub enum Error {
         /// Its first byte.
         kind: char,
     },
+    /// A message that the stream cannot have at this place: a row outside of a transaction, or the
+    /// commit of another one.
+    #[error("replication message {kind:?} arrived out of place")]
+    OutOfPlace {
+        /// Its first byte.
+        kind: char,
+    },
     /// A text that is not UTF-8.
     #[error("{} is not UTF-8", .column.unwrap_or("a name"))]
     NotUtf8 {
@@ -93,6 +100,7 @@ impl Classify for Error {
             Self::Truncated
             | Self::TrailingBytes { .. }
             | Self::UnknownMessage { .. }
+            | Self::OutOfPlace { .. }
             | Self::NotUtf8 { .. }
             | Self::UnknownRelation { .. }
             | Self::UnexpectedRelation { .. }
@@ -116,6 +124,7 @@ impl Classify for Error {
             Self::Truncated
             | Self::TrailingBytes { .. }
             | Self::UnknownMessage { .. }
+            | Self::OutOfPlace { .. }
             | Self::NotUtf8 { .. }
             | Self::UnknownRelation { .. }
             | Self::Value { .. }
@@ -135,6 +144,7 @@ impl Classify for Error {
             Self::Truncated
             | Self::TrailingBytes { .. }
             | Self::UnknownMessage { .. }
+            | Self::OutOfPlace { .. }
             | Self::NotUtf8 { .. }
             | Self::UnknownRelation { .. }
             | Self::Value { .. }

@@ -10,9 +10,14 @@ use crate::lsn::Lsn;
 
 /// Decodes the messages of one connection. Descriptions of relations hold for the connection that
 /// sent them, so every connection has its own decoder.
+///
+/// Invariant: what it gives alternates as a stream must, `Begin`, rows, and the `Commit` of that
+/// `Begin`; anything else is an error (`tests::messages_out_of_place_are_errors`).
 #[derive(Debug, Default)]
 pub struct Decoder {
     relations: HashMap<u32, Relation>,
+    /// The commit record of the transaction that has begun.
+    open: Option<Lsn>,
 }
 
 impl Decoder {
@@ -25,8 +30,8 @@ impl Decoder {
     pub fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Change<'a>, Error> {
         let mut reader = Reader::new(payload);
         match reader.u8()? {
-            b'B' => begin(&mut reader),
-            b'C' => commit(&mut reader),
+            b'B' => self.begin(&mut reader),
+            b'C' => self.commit(&mut reader),
             b'R' => {
                 let (oid, relation) = Relation::read(&mut reader)?;
                 self.relations.insert(oid, relation);
@@ -43,6 +48,37 @@ impl Decoder {
         }
     }
 
+    fn begin<'a>(&mut self, reader: &mut Reader<'_>) -> Result<Change<'a>, Error> {
+        let commit_lsn = Lsn::new(reader.u64()?);
+        let commit_time = commit_time(reader)?;
+        let xid = reader.u32()?;
+        reader.end()?;
+        if self.open.replace(commit_lsn).is_some() {
+            return Err(Error::OutOfPlace { kind: 'B' });
+        }
+        Ok(Change::Begin {
+            commit_lsn,
+            commit_time,
+            xid,
+        })
+    }
+
+    fn commit<'a>(&mut self, reader: &mut Reader<'_>) -> Result<Change<'a>, Error> {
+        let _flags = reader.u8()?;
+        let commit_lsn = Lsn::new(reader.u64()?);
+        let end_lsn = Lsn::new(reader.u64()?);
+        let commit_time = commit_time(reader)?;
+        reader.end()?;
+        if self.open.take() != Some(commit_lsn) {
+            return Err(Error::OutOfPlace { kind: 'C' });
+        }
+        Ok(Change::Commit {
+            commit_lsn,
+            end_lsn,
+            commit_time,
+        })
+    }
+
     fn insert<'a>(&self, reader: &mut Reader<'a>) -> Result<Change<'a>, Error> {
         let oid = reader.u32()?;
         let places = match self.relations.get(&oid) {
@@ -54,6 +90,9 @@ impl Decoder {
             }
             None => return Err(Error::UnknownRelation { oid }),
         };
+        if self.open.is_none() {
+            return Err(Error::OutOfPlace { kind: 'I' });
+        }
         match reader.u8()? {
             b'N' => outbox::read(places, reader),
             kind => Err(Error::UnknownMessage {
@@ -61,31 +100,6 @@ impl Decoder {
             }),
         }
     }
-}
-
-fn begin<'a>(reader: &mut Reader<'_>) -> Result<Change<'a>, Error> {
-    let commit_lsn = Lsn::new(reader.u64()?);
-    let commit_time = commit_time(reader)?;
-    let xid = reader.u32()?;
-    reader.end()?;
-    Ok(Change::Begin {
-        commit_lsn,
-        commit_time,
-        xid,
-    })
-}
-
-fn commit<'a>(reader: &mut Reader<'_>) -> Result<Change<'a>, Error> {
-    let _flags = reader.u8()?;
-    let commit_lsn = Lsn::new(reader.u64()?);
-    let end_lsn = Lsn::new(reader.u64()?);
-    let commit_time = commit_time(reader)?;
-    reader.end()?;
-    Ok(Change::Commit {
-        commit_lsn,
-        end_lsn,
-        commit_time,
-    })
 }
 
 fn commit_time(reader: &mut Reader<'_>) -> Result<i64, Error> {
@@ -149,8 +163,29 @@ mod tests {
         message
     }
 
-    fn decoder() -> Decoder {
+    fn begin(commit_lsn: u64) -> Vec<u8> {
+        let mut message = b"B".to_vec();
+        message.extend_from_slice(&commit_lsn.to_be_bytes());
+        message.extend_from_slice(&[0; 12]);
+        message
+    }
+
+    fn commit(commit_lsn: u64) -> Vec<u8> {
+        let mut message = b"C\0".to_vec();
+        message.extend_from_slice(&commit_lsn.to_be_bytes());
+        message.extend_from_slice(&[0; 16]);
+        message
+    }
+
+    /// A decoder in the middle of a transaction, whatever is described to it.
+    fn begun() -> Decoder {
         let mut decoder = Decoder::new();
+        decoder.decode(&begin(5)).unwrap();
+        decoder
+    }
+
+    fn decoder() -> Decoder {
+        let mut decoder = begun();
         decoder
             .decode(&relation("outbox", "event", &COLUMNS))
             .unwrap();
@@ -195,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_row_of_another_table_is_an_error_and_its_description_is_not() {
-        let mut decoder = Decoder::new();
+        let mut decoder = begun();
         let description = relation("outbox", "event_3", &COLUMNS);
         assert_eq!(decoder.decode(&description), Ok(Change::Description));
         let message = row("x", 0);
@@ -208,7 +243,7 @@ mod tests {
         for (index, (column, _)) in COLUMNS.into_iter().enumerate() {
             let mut columns = COLUMNS.to_vec();
             columns[index].1 = 1;
-            let mut decoder = Decoder::new();
+            let mut decoder = begun();
             decoder
                 .decode(&relation("outbox", "event", &columns))
                 .unwrap();
@@ -227,6 +262,18 @@ mod tests {
                 Err(Error::MissingColumn { column })
             );
         }
+    }
+
+    #[test]
+    fn messages_out_of_place_are_errors() {
+        let out_of_place = |kind| Err(Error::OutOfPlace { kind });
+        let mut decoder = decoder();
+        assert_eq!(decoder.decode(&begin(6)), out_of_place('B'));
+        assert!(decoder.decode(&commit(6)).is_ok());
+        assert_eq!(decoder.decode(&row("x", 0)), out_of_place('I'));
+        assert_eq!(decoder.decode(&commit(6)), out_of_place('C'));
+        assert!(decoder.decode(&begin(7)).is_ok());
+        assert_eq!(decoder.decode(&commit(8)), out_of_place('C'));
     }
 
     #[test]

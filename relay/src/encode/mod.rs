@@ -35,7 +35,7 @@ pub use resolver::{ResolveError, Resolver};
 /// Brokers from 4.0 refuse a record whose timestamp lies further ahead than this, and one far
 /// behind would be deleted at once by the topic's retention
 /// (`message.timestamp.after.max.ms`, <https://kafka.apache.org/documentation/#topicconfigs>).
-const TIMESTAMP_DISTANCE_MAX_MICROS: i64 = 3_600 * 1_000_000;
+const TIMESTAMP_DISTANCE_MAX_MICROS: u64 = 3_600 * 1_000_000;
 
 /// Why an event cannot become a record. Each names the event.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum Error {
         schema_id: u32,
         /// Where it does not fit, and why.
         #[source]
-        source: transcode::Error,
+        source: Box<transcode::Error>,
     },
     /// The event's `headers` column cannot become record headers.
     #[error("the headers of event {event_id} cannot be written")]
@@ -84,7 +84,7 @@ pub enum Error {
         event_type: String,
         /// Why.
         #[source]
-        source: ResolveError,
+        source: Box<ResolveError>,
     },
 }
 
@@ -150,7 +150,11 @@ impl Encoder {
 
     /// Appends the record's bytes to `arena`. After an error the arena is as before.
     ///
-    /// `now_micros` is the relay's clock, read once for many events.
+    /// `schema` may be missing where the event is a tombstone. `now_micros` is the relay's clock,
+    /// read once for many events.
+    ///
+    /// # Panics
+    /// When the schema of an event with a payload is missing.
     #[expect(
         clippy::too_many_arguments,
         reason = "the parts of one record, each used once"
@@ -161,7 +165,7 @@ impl Encoder {
         position: Position,
         route: &Arc<Route>,
         partition: i32,
-        schema: &RegisteredSchema,
+        schema: Option<&RegisteredSchema>,
         now_micros: i64,
         arena: &mut Arena,
     ) -> Result<Record, Error> {
@@ -183,16 +187,20 @@ impl Encoder {
         position: Position,
         route: &Arc<Route>,
         partition: i32,
-        schema: &RegisteredSchema,
+        schema: Option<&RegisteredSchema>,
         now_micros: i64,
         arena: &mut Arena,
     ) -> Result<Record, Error> {
         let key = arena.append(|bytes| bytes.extend_from_slice(key(event)));
         let value = match event.payload {
             None => None,
-            Some(payload) => Some(self.write_value(event, payload, route, schema, arena)?),
+            Some(payload) => {
+                let schema =
+                    schema.expect("the caller found the schema of an event with a payload");
+                Some(self.write_value(event, payload, route, schema, arena)?)
+            }
         };
-        let near = (event.occurred_at - now_micros).abs() <= TIMESTAMP_DISTANCE_MAX_MICROS;
+        let near = event.occurred_at.abs_diff(now_micros) <= TIMESTAMP_DISTANCE_MAX_MICROS;
         let (timestamp_micros, occurred_at) = match self.timestamp {
             RecordTimestamp::OccurredAt if near => (event.occurred_at, None),
             RecordTimestamp::OccurredAt | RecordTimestamp::Published => {
@@ -239,7 +247,7 @@ impl Encoder {
             event_type: event.event_type.to_owned(),
             subject: Arc::clone(&route.subject),
             schema_id: schema.id,
-            source,
+            source: Box::new(source),
         })?;
         Ok(arena.since(start))
     }
@@ -249,3 +257,6 @@ impl Encoder {
 pub fn key<'a>(event: &Event<'a>) -> &'a [u8] {
     event.key.unwrap_or(event.aggregate_id).as_bytes()
 }
+
+#[cfg(test)]
+mod golden_tests;

@@ -129,10 +129,10 @@ impl Classify for RegistryError {
     fn remedy(&self) -> String {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => {
-                "see that the registry runs and that registry.url leads there; the relay tries again".to_owned()
+                "see that the registry runs and that registry.url leads there; a running relay tries again by itself".to_owned()
             }
             Self::Malformed { .. } => {
-                "see that registry.url is the base of a Confluent-compatible interface; the relay tries again".to_owned()
+                "see that registry.url is the base of a Confluent-compatible interface; a running relay tries again by itself".to_owned()
             }
             Self::Refused { .. } => {
                 "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
@@ -205,6 +205,12 @@ impl Registry {
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         })
+    }
+
+    /// The user and password, where the registry wants them.
+    pub fn credentials(&self) -> Option<(String, String)> {
+        let (user, password) = self.credentials.as_ref()?;
+        Some((user.clone(), password.expose().to_owned()))
     }
 
     /// Asks for the list of subjects, to see that the registry answers and lets us in.

@@ -9,80 +9,46 @@
 //! it are counted, and only then the slot is copied to its lasting name. So a lasting slot under a
 //! record "initialising" was checked, and a crash before leaves nothing behind.
 
+mod error;
+
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::failpoints::{self, Failpoint};
 use crate::lsn::Lsn;
+use crate::migrate::Administrator;
 use crate::pipeline::Settings;
+use crate::postgres::Target;
 use crate::publish::{
     self, Batch, CommittedProgress, Patience, Progress, ProgressState, SourceIdentity,
     TransactionalProducer,
 };
 use crate::runtime::Watchdog;
 use crate::source::ReplicationConnection;
-use crate::{migrate, postgres, source};
 
-/// Why the first start did not come about.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No connection to the database.
-    #[error("cannot connect to the database")]
-    Connect(#[source] postgres::Error),
-    /// The SQL part failed.
-    #[error("cannot migrate the database")]
-    Migrate(#[source] migrate::Error),
-    /// The slot cannot be created.
-    #[error("cannot create the replication slot")]
-    Slot(#[source] source::Error),
-    /// The server's answer has another form.
-    #[error("the server gave no position for the replication slot")]
-    SlotPosition,
-    /// There are rows that would never be published.
-    #[error("the outbox holds {rows} public events that are older than the replication slot")]
-    OlderRows {
-        /// How many.
-        rows: String,
-    },
-    /// A slot of our name is there that this command did not make.
-    #[error("replication slot {slot:?} exists, but there is no progress record for it")]
-    ForeignSlot {
-        /// The slot.
-        slot: String,
-    },
-    /// Kafka failed.
-    #[error("cannot write the progress record")]
-    Kafka(#[source] publish::Error),
-}
+pub use error::Error;
 
-impl Error {
-    /// One sentence that tells an operator what to do next.
-    pub fn remedy(&self) -> String {
-        use crate::error::Classify;
-        match self {
-            Self::Connect(error) => error.remedy(),
-            Self::Migrate(error) => error.remedy(),
-            Self::Slot(error) => error.remedy(),
-            Self::SlotPosition => "see that postgres.url leads to a PostgreSQL 15 to 18".to_owned(),
-            Self::OlderRows { .. } => {
-                "run `postrider init --from-now` to leave them unpublished, or empty the outbox first".to_owned()
-            }
-            Self::ForeignSlot { slot } => {
-                format!("drop it with select pg_drop_replication_slot('{slot}') when nobody uses it")
-            }
-            Self::Kafka(error) => error.remedy(),
-        }
-    }
-}
+/// Longest wait for Kafka's first answer.
+const REACH: Duration = Duration::from_secs(10);
 
-/// Makes everything that `run` needs. Running it again changes nothing.
-pub async fn init(settings: &Settings, from_now: bool) -> Result<(), Error> {
-    let mut session = postgres::connect(&settings.target)
-        .await
-        .map_err(Error::Connect)?;
-    let migrated = migrate::migrate(session.client_mut(), &settings.publication).await;
-    session.close().await;
+/// Longest wait for each later step with Kafka.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Makes everything that `run` needs, in the database as `admin` where that is given. Running it
+/// again changes nothing. Nothing is made before Kafka and the registry have answered.
+pub async fn init(
+    settings: &Settings,
+    admin: Option<&Target>,
+    from_now: bool,
+) -> Result<(), Error> {
+    let administrator = Administrator::new(&settings.target, admin).map_err(Error::Migrate)?;
+    settings.registry().ping().await.map_err(Error::Registry)?;
+    blocking(settings, REACH, |settings, patience, _| {
+        publish::reach(&settings.kafka.uncommitted, patience)
+    })
+    .await?;
+    let migrated = administrator.migrate(&settings.publication).await;
     migrated.map_err(Error::Migrate)?;
     failpoints::hit(Failpoint::InitSchemaDone);
 
@@ -97,10 +63,12 @@ pub async fn init(settings: &Settings, from_now: bool) -> Result<(), Error> {
         .as_ref()
         .is_some_and(|found| found.get().state == ProgressState::Running)
     {
+        let registered = administrator.register_slot(&settings.slot).await;
+        registered.map_err(Error::Migrate)?;
         tracing::info!("the outbox is initialised already");
         return Ok(());
     }
-    let mut replication = ReplicationConnection::connect(&settings.target)
+    let mut replication = ReplicationConnection::connect(administrator.target())
         .await
         .map_err(Error::Slot)?;
     let system = replication.identify_system().await.map_err(Error::Slot)?;
@@ -129,6 +97,8 @@ pub async fn init(settings: &Settings, from_now: bool) -> Result<(), Error> {
         None => create_slot(&mut replication, &settings.slot, from_now).await?,
     };
     failpoints::hit(Failpoint::InitSlotDone);
+    let registered = administrator.register_slot(&settings.slot).await;
+    registered.map_err(Error::Migrate)?;
     write(settings, ProgressState::Running, position, &identity).await?;
     failpoints::hit(Failpoint::InitRecorded);
     tracing::info!(slot = settings.slot, %position, "initialised");
@@ -198,7 +168,7 @@ fn literal(text: &str) -> String {
 
 /// Reads the progress record without touching a producer.
 async fn read(settings: &Settings) -> Result<Option<CommittedProgress>, Error> {
-    blocking(settings, |settings, patience, _| {
+    blocking(settings, PATIENCE, |settings, patience, _| {
         let kafka = &settings.kafka;
         publish::read_progress(
             &kafka.uncommitted,
@@ -217,7 +187,7 @@ async fn write(
     identity: &SourceIdentity,
 ) -> Result<CommittedProgress, Error> {
     let identity = identity.clone();
-    blocking(settings, move |settings, patience, watchdog| {
+    blocking(settings, PATIENCE, move |settings, patience, watchdog| {
         let kafka = &settings.kafka;
         let producer = TransactionalProducer::open(
             &kafka.producer,
@@ -236,13 +206,13 @@ async fn write(
 /// Runs blocking calls to Kafka on a thread for such calls.
 async fn blocking<T: Send + 'static>(
     settings: &Settings,
+    length: Duration,
     call: impl FnOnce(&Settings, &Patience<'_>, &Watchdog) -> Result<T, publish::Error> + Send + 'static,
 ) -> Result<T, Error> {
-    const PATIENCE: Duration = Duration::from_secs(30);
     let settings = settings.clone();
     let called = tokio::task::spawn_blocking(move || {
         let stop = CancellationToken::new();
-        let patience = Patience::new(&settings.kafka.bootstrap_servers, &stop, PATIENCE);
+        let patience = Patience::new(&settings.kafka.bootstrap_servers, &stop, length);
         call(&settings, &patience, &Watchdog::default())
     });
     called

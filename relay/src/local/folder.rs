@@ -18,7 +18,7 @@ const JANITOR: &str = "trap '' HUP INT TERM; read -r _; tries=0; \
 
 /// A folder that is removed, with all its content, when it is dropped or this process dies.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     janitor: Child,
 }
@@ -26,7 +26,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Creates an empty folder with a short path (a Unix socket's path has 107 bytes at most). Other
     /// accounts may enter it: PostgreSQL may run under one.
-    pub(super) fn create() -> Result<Self, Error> {
+    pub(crate) fn create() -> Result<Self, Error> {
         let parent = std::env::temp_dir();
         let made = tempfile::Builder::new()
             .prefix("postrider-")
@@ -51,7 +51,7 @@ impl Folder {
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -17,6 +17,7 @@ mod registry;
 mod wait;
 
 pub use error::Error;
+pub(crate) use folder::Folder;
 pub use kafka::{Kafka, KafkaOptions, create_topic, delete_topic};
 pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registered, Registry, RegistryOptions, http_client};

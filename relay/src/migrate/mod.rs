@@ -1,153 +1,135 @@
-//! The SQL part of the set-up: the schema `outbox` and the publication.
+//! The SQL part of a database: brings it up to this release, shows how it differs, prints it.
 //!
-//! A second run changes nothing. Every migration is one transaction with its own line in
-//! `outbox.migration`; two runs at once wait for each other.
+//! Contract: [`migrate`] runs what is pending of [`outbox_contract::migrations`], each file in a
+//! transaction of its own together with its record, and makes the publication if there is none. A
+//! second run changes nothing; concurrent runs wait for each other. It never waits long for a lock
+//! of the application (five seconds) and never changes what exists: what differs is reported by
+//! [`check`], because the right repair depends on who changed it and why. A publication above all
+//! must not be replaced behind a slot: the walsender reads it as it was at each position
+//! (<https://www.postgresql.org/docs/current/logicaldecoding-output-plugin.html>, historic
+//! catalog), and misses what lies before it.
 
-use outbox_contract::columns;
-use outbox_contract::migrations::{ALL, APPLIED, EXISTS, LOCK, RECORD};
-use tokio_postgres::Client;
+mod administrator;
+mod check;
+mod error;
+mod print;
+mod publication;
 
-use crate::error::{Action, Classify};
+pub use administrator::Administrator;
+pub use check::{DESCRIBE, Finding, SCHEMA, check};
+pub use error::Error;
+pub use print::print;
 
-/// Why the database was not migrated.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A statement failed.
-    #[error("{doing} failed")]
-    Statement {
-        /// What was being done.
-        doing: String,
-        /// The server's answer.
-        #[source]
-        source: tokio_postgres::Error,
-    },
-    /// The database was migrated by other files than these.
-    #[error("migration {version} of the database is {found:?}, not the one this postrider has")]
-    Drift {
-        /// The version.
-        version: i32,
-        /// Its name in the database.
-        found: String,
-    },
+use outbox_contract::migrations::{self, Applied, Migration};
+use tokio_postgres::{Client, IsolationLevel, Transaction};
+
+/// Longest wait for a lock that an application holds. While a statement waits for a table lock,
+/// every later one on that table queues behind it, so it must give up soon.
+const LOCK_TIMEOUT: &str = "5s";
+
+/// Longest wait for another run, which may be applying every migration.
+const OTHER_RUN_TIMEOUT: &str = "60s";
+
+/// What [`migrate`] did.
+#[derive(Debug)]
+pub struct Report {
+    /// The migrations that it applied; none if the database was up to date.
+    pub applied: Vec<&'static Migration>,
+    /// Whether it made the publication.
+    pub publication_created: bool,
 }
 
-impl Classify for Error {
-    fn action(&self) -> Action {
-        match self {
-            Self::Statement { .. } | Self::Drift { .. } => Action::Halt,
-        }
+/// Brings the schema `outbox` up to this release and makes `publication` if it is missing.
+///
+/// The role of `client` needs CREATE on the database, and CREATEROLE unless an administrator has
+/// made the group roles; it owns what it makes, and every later run must be its own. Safe to
+/// cancel and to repeat: what is committed stays, the rest is rolled back.
+pub async fn migrate(client: &mut Client, publication: &str) -> Result<Report, Error> {
+    let mut applied = Vec::new();
+    while let Some(migration) = apply_next(client).await? {
+        applied.push(migration);
     }
-
-    fn remedy(&self) -> String {
-        match self {
-            Self::Statement { .. } => {
-                "run it as a role that may create schemas and roles in this database".to_owned()
-            }
-            Self::Drift { .. } => {
-                "run the postrider that migrated this database, or a newer one".to_owned()
-            }
-        }
-    }
-
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::Statement { .. } => "migration_failed",
-            Self::Drift { .. } => "migration_drift",
-        }
-    }
+    let publication_created = publication::create_if_missing(client, publication).await?;
+    Ok(Report {
+        applied,
+        publication_created,
+    })
 }
 
-/// Applies what is pending and creates the publication; gives the names of what was applied.
-pub async fn migrate(client: &mut Client, publication: &str) -> Result<Vec<String>, Error> {
-    let mut applied_now = Vec::new();
-    while let Some(name) = apply_next(client).await? {
-        tracing::info!(migration = name, "applied");
-        applied_now.push(name);
-    }
-    create_publication(client, publication).await?;
-    Ok(applied_now)
-}
-
-/// Applies the first pending migration, if there is one.
-async fn apply_next(client: &mut Client) -> Result<Option<String>, Error> {
-    let failed = |doing: &str| {
-        let doing = doing.to_owned();
-        move |source| Error::Statement { doing, source }
-    };
-    let transaction = client
-        .transaction()
-        .await
-        .map_err(failed("beginning a transaction"))?;
-    transaction
-        .execute(LOCK, &[])
-        .await
-        .map_err(failed("waiting for other migrations"))?;
-    let exists = transaction.query_one(EXISTS, &[]).await;
-    let exists: bool = exists
-        .map_err(failed("looking for the schema outbox"))?
-        .get(0);
-    let rows = if exists {
-        let rows = transaction.query(APPLIED, &[]).await;
-        rows.map_err(failed("reading outbox.migration"))?
-    } else {
-        Vec::new()
-    };
-    for (index, row) in rows.iter().enumerate() {
-        let (version, found): (i32, String) = (row.get(0), row.get(1));
-        let checksum: String = row.get(2);
-        if ALL
-            .get(index)
-            .is_none_or(|ours| ours.checksum() != checksum)
-        {
-            return Err(Error::Drift { version, found });
-        }
-    }
-    let Some(next) = ALL.get(rows.len()) else {
+async fn apply_next(client: &mut Client) -> Result<Option<&'static Migration>, Error> {
+    let transaction = begin_exclusive(client).await?;
+    let applied = applied(&transaction).await?;
+    let Some(migration) = migrations::pending(&applied)?.first() else {
         return Ok(None);
     };
-    let name = next.file_name();
-    transaction
-        .batch_execute(next.sql)
-        .await
-        .map_err(failed(&name))?;
-    let version = i32::try_from(next.version).expect("there are few migrations");
-    let recorded = transaction
-        .execute(RECORD, &[&version, &next.name, &next.checksum()])
-        .await;
-    recorded.map_err(failed("recording a migration"))?;
-    transaction.commit().await.map_err(failed(&name))?;
-    Ok(Some(name))
-}
-
-/// The publication: inserts of public events, with the columns that a record is made of.
-fn publication_sql(publication: &str) -> String {
-    let publication = publication.replace('"', "\"\"");
-    format!(
-        "create publication \"{publication}\" for table {}.{} ({}) where (public) \
-         with (publish = 'insert', publish_via_partition_root = true)",
-        columns::SCHEMA,
-        columns::TABLE,
-        columns::PUBLISHED.join(", "),
-    )
-}
-
-async fn create_publication(client: &Client, publication: &str) -> Result<(), Error> {
-    let failed = |source| Error::Statement {
-        doing: "creating the publication".to_owned(),
+    let apply_error = |source| Error::Apply {
+        file: migration.file_name(),
         source,
     };
-    let known = "select 1 from pg_publication where pubname = $1";
-    if client
-        .query_opt(known, &[&publication])
+    transaction
+        .batch_execute(migration.sql)
         .await
-        .map_err(failed)?
-        .is_none()
-    {
-        client
-            .batch_execute(&publication_sql(publication))
-            .await
-            .map_err(failed)?;
-        tracing::info!(publication, "created");
+        .map_err(apply_error)?;
+    let version = i32::try_from(migration.version).expect("migrations are numbered from 1 on");
+    transaction
+        .execute(
+            migrations::RECORD,
+            &[&version, &migration.name, &migration.checksum()],
+        )
+        .await
+        .map_err(apply_error)?;
+    transaction.commit().await.map_err(apply_error)?;
+    Ok(Some(migration))
+}
+
+/// A transaction that no other run of a migration overlaps.
+///
+/// Functions and operators are looked up in `pg_catalog` alone, so that nobody can slip in one of
+/// theirs through the search path (CVE-2018-1058).
+async fn begin_exclusive(client: &mut Client) -> Result<Transaction<'_>, Error> {
+    let transaction = begin(client).await?;
+    let lock = format!(
+        "set local lock_timeout = '{OTHER_RUN_TIMEOUT}'; {}; set local lock_timeout = '{LOCK_TIMEOUT}'",
+        migrations::LOCK
+    );
+    transaction
+        .batch_execute(&lock)
+        .await
+        .map_err(Error::WaitForOtherRun)?;
+    Ok(transaction)
+}
+
+async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await
+        .map_err(Error::Begin)?;
+    transaction
+        .batch_execute("set local search_path = pg_catalog, pg_temp")
+        .await
+        .map_err(Error::Begin)?;
+    Ok(transaction)
+}
+
+/// What `outbox.migration` says; nothing where it does not exist.
+async fn applied(transaction: &Transaction<'_>) -> Result<Vec<Applied>, Error> {
+    let exists = transaction
+        .query_one(migrations::EXISTS, &[])
+        .await
+        .map_err(Error::ReadApplied)?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let rows = transaction
+        .query(migrations::APPLIED, &[])
+        .await
+        .map_err(Error::ReadApplied)?;
+    let row = |row: tokio_postgres::Row| Applied {
+        version: row.get::<_, i32>(0).unsigned_abs(),
+        name: row.get(1),
+        checksum: row.get(2),
+    };
+    Ok(rows.into_iter().map(row).collect())
 }

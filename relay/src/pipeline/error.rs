@@ -20,7 +20,7 @@ pub enum Error {
     Encode(#[from] encode::Error),
     /// Kafka failed.
     #[error("publishing failed")]
-    Publish(#[from] publish::Error),
+    Publish(#[source] Box<publish::Error>),
     /// The progress record belongs to something else than what we are connected to.
     #[error("the {what} is {found}, but the progress record says {recorded}")]
     Identity {
@@ -41,6 +41,12 @@ pub enum Error {
         /// The progress record's position.
         recorded: String,
     },
+    /// The table lacks an event that is on Kafka.
+    #[error("event {event_id} was published, but is not in outbox.event")]
+    LastEventMissing {
+        /// The last published event.
+        event_id: uuid::Uuid,
+    },
     /// A row of the outbox did not come back through the publication.
     #[error(
         "the publication {publication:?} does not carry the outbox: the canary did not come back"
@@ -54,6 +60,22 @@ pub enum Error {
     Database(#[from] crate::postgres::Error),
 }
 
+impl Error {
+    /// Whether the publisher is gone with it. A missing topic it only tells of.
+    pub(super) fn is_of_publisher(&self) -> bool {
+        match self {
+            Self::Publish(error) => !matches!(**error, publish::Error::TopicMissing { .. }),
+            _ => false,
+        }
+    }
+}
+
+impl From<publish::Error> for Error {
+    fn from(error: publish::Error) -> Self {
+        Self::Publish(Box::new(error))
+    }
+}
+
 impl Classify for Error {
     fn action(&self) -> Action {
         match self {
@@ -63,7 +85,10 @@ impl Classify for Error {
             Self::Encode(error) => error.action(),
             Self::Publish(error) => error.action(),
             Self::Database(error) => error.action(),
-            Self::Identity { .. } | Self::Moved { .. } | Self::CanaryMissing { .. } => Action::Halt,
+            Self::Identity { .. }
+            | Self::Moved { .. }
+            | Self::LastEventMissing { .. }
+            | Self::CanaryMissing { .. } => Action::Halt,
         }
     }
 
@@ -81,6 +106,9 @@ impl Classify for Error {
             Self::Moved { .. } => {
                 "somebody moved, dropped or re-created the slot, or restored the database; events may be missing on Kafka: run `postrider repair`".to_owned()
             }
+            Self::LastEventMissing { .. } => {
+                "see whether the database was restored from a snapshot or cloned, or rows of outbox.event were deleted by hand; if that was on purpose, run `postrider adopt`".to_owned()
+            }
             Self::CanaryMissing { .. } => {
                 "restore the publication with `postrider migrate`".to_owned()
             }
@@ -97,6 +125,7 @@ impl Classify for Error {
             Self::Database(error) => error.reason(),
             Self::Identity { .. } => "identity_mismatch",
             Self::Moved { .. } => "slot_moved",
+            Self::LastEventMissing { .. } => "last_event_missing",
             Self::CanaryMissing { .. } => "canary_missing",
         }
     }

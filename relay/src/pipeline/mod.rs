@@ -3,20 +3,29 @@
 //! A session ends with an error or because it was told to. Here, and only here, an error becomes an
 //! action: try again with growing pauses, wait as a standby, halt and look again, or exit.
 
+mod canary;
 mod error;
 mod flow;
+mod idle;
+mod origin;
+mod report;
 mod session;
 mod settings;
+mod transaction;
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Action, Chain, Classify};
+use crate::error::{Action, Classify};
 use crate::runtime::Watchdog;
+use crate::telemetry::State;
 
 pub use error::Error;
 use flow::Flow;
+pub use origin::Origin;
+pub(crate) use origin::find_last_event;
+use report::Report;
 pub use settings::Settings;
 
 /// The first and the longest pause between two sessions.
@@ -41,6 +50,7 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let mut resolver = settings.resolver();
+    let mut report = Report::new(&settings.vitals);
     let mut pause = PAUSE_MIN;
     loop {
         let began = std::time::Instant::now();
@@ -53,20 +63,9 @@ pub async fn run(
                 Action::Refuse => return Err(error),
                 Action::Halt | Action::Poison if policy.exit_on_halt => return Err(error),
                 Action::StandBy if policy.no_standby => return Err(error),
-                Action::Halt | Action::Poison => {
-                    tracing::error!(
-                        reason = error.reason(),
-                        remedy = error.remedy(),
-                        "halted: {}",
-                        Chain(&error)
-                    );
-                }
-                Action::StandBy => {
-                    tracing::info!(remedy = error.remedy(), "standby: {}", Chain(&error));
-                }
-                Action::Retry => {
-                    tracing::warn!(remedy = error.remedy(), "session ended: {}", Chain(&error));
-                }
+                Action::Halt | Action::Poison => report.failed(State::Halted, &error),
+                Action::StandBy => report.failed(State::Standby, &error),
+                Action::Retry => report.failed(State::Retrying, &error),
             }
         }
         if began.elapsed() > PAUSE_MAX {

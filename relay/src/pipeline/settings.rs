@@ -1,5 +1,6 @@
 //! The configuration, turned into the things that the stages take.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::encode::{ContractLock, Registry, Resolver};
 use crate::postgres::Target;
 use crate::publish::{self, client_config};
 use crate::route::Router;
+use crate::telemetry::Vitals;
 
 /// Everything a session needs, checked.
 #[derive(Clone)]
@@ -30,10 +32,14 @@ pub struct Settings {
     pub batch_bytes_max: usize,
     /// Longest time a batch is filled.
     pub batch_time_max: Duration,
+    /// Where probes, status and metrics are served.
+    pub http_listen: SocketAddr,
     /// Longest shutdown.
     pub shutdown_timeout: Duration,
     /// Where a record's timestamp comes from.
     pub timestamp: RecordTimestamp,
+    /// Where a session tells how it is.
+    pub vitals: Vitals,
     registry: Registry,
     lock: Option<PathBuf>,
     route: RouteConfig,
@@ -94,11 +100,15 @@ impl Settings {
         };
         let id = config.name.transactional_id();
         let (kafka, password) = (&config.kafka, sasl_password.as_ref());
+        let slot = config.replication_slot();
+        let publication = &config.postgres.publication;
         Ok(Self {
+            vitals: Vitals::new(config.name.as_str(), &slot, publication),
+            http_listen: config.http.listen,
             name: config.name.to_string(),
             target,
-            publication: config.postgres.publication.clone(),
-            slot: config.replication_slot(),
+            publication: publication.clone(),
+            slot,
             kafka: publish::Settings {
                 producer: client_config::producer(kafka, password, &id),
                 uncommitted: client_config::consumer(kafka, password, &id, "read_uncommitted"),
@@ -126,6 +136,11 @@ impl Settings {
     pub fn kafka_client(&self) -> rdkafka::ClientConfig {
         let id = &self.kafka.transactional_id;
         client_config::client(&self.kafka_config, self.sasl_password.as_ref(), id)
+    }
+
+    /// The schema registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// A router for one session.

@@ -123,7 +123,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The database does not exist.
     #[error("{at}: the database does not exist")]
@@ -132,7 +132,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The role may not open this connection: no CONNECT, or no REPLICATION.
     #[error("{at}: the role may not open this connection")]
@@ -141,7 +141,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// Every connection or walsender slot of the server is taken.
     #[error("{at}: the server has no connection left")]
@@ -150,7 +150,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The server is starting up, shutting down or recovering.
     #[error("{at}: the server is not ready")]
@@ -159,7 +159,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The server is a standby.
     #[error("{at}: the server is a standby and accepts no writes")]
@@ -174,7 +174,7 @@ pub enum Error {
         at: Place,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// A statement failed.
     #[error("{at}: failed {doing}")]
@@ -192,7 +192,7 @@ pub enum Error {
 impl Error {
     /// Sorts an answer to the start-up message by its SQLSTATE
     /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-    pub(crate) fn from_start_up(at: Place, source: ServerError) -> Self {
+    pub(crate) fn from_start_up(at: Place, source: Box<ServerError>) -> Self {
         match source.code.as_str() {
             "28P01" | "28000" => Self::LoginRefused { at, source },
             "3D000" => Self::DatabaseMissing { at, source },
@@ -424,7 +424,7 @@ mod tests {
                 code: code.to_owned(),
                 ..ServerError::default()
             };
-            let error = Error::from_start_up(at(), source);
+            let error = Error::from_start_up(at(), Box::new(source));
             assert_eq!((error.action(), error.reason()), (action, reason), "{code}");
             assert!(!error.remedy().is_empty());
         }

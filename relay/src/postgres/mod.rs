@@ -22,12 +22,14 @@ mod socket;
 mod start_up;
 mod target;
 mod tls;
+mod variables;
 mod wire;
 
 pub use error::{Error, Place};
 pub use server_error::ServerError;
 pub use session::{Session, connect};
 pub use target::{ChannelBinding, Host, InvalidTarget, SslMode, Target};
+pub use variables::url_from_variables;
 
 pub(crate) use dial::Attempts;
 pub(crate) use socket::Io;

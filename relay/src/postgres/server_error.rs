@@ -29,8 +29,8 @@ pub struct ServerError {
 impl ServerError {
     /// Reads the fields of a message from the server. Before authentication the server cannot know
     /// our encoding, so bytes that are not UTF-8 are replaced.
-    pub(crate) fn from_fields(mut fields: ErrorFields<'_>) -> Self {
-        let mut error = Self::default();
+    pub(crate) fn from_fields(mut fields: ErrorFields<'_>) -> Box<Self> {
+        let mut error = Box::<Self>::default();
         while let Ok(Some(field)) = fields.next() {
             let target = match field.type_() {
                 b'V' => &mut error.severity,

@@ -95,11 +95,12 @@ async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
     config
         .ssl_mode(DriverSslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
-    let negotiated = Negotiated {
+    let stream = NegotiatedStream {
+        io: attempt.io,
         server_end_point: attempt.server_end_point,
     };
     let (client, connection) = config
-        .connect_raw(attempt.io, negotiated)
+        .connect_raw(stream, Negotiated)
         .await
         .map_err(|source| start_up_error(at.clone(), target, source))?;
     let session_is_standby = connection.parameter("in_hot_standby") == Some("on");
@@ -119,7 +120,7 @@ async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
 
 /// Moves the session's bytes until the client is dropped or the connection breaks; the statement
 /// in flight gets the error.
-async fn drive(mut connection: Connection<Box<dyn Io>, NegotiatedStream>) {
+async fn drive(mut connection: Connection<NegotiatedStream, NegotiatedStream>) {
     while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
         match message {
             Ok(AsyncMessage::Notice(notice)) => {
@@ -133,7 +134,7 @@ async fn drive(mut connection: Connection<Box<dyn Io>, NegotiatedStream>) {
 
 fn start_up_error(at: Place, target: &Target, error: tokio_postgres::Error) -> Error {
     if let Some(answer) = error.as_db_error() {
-        return Error::from_start_up(at, answer.into());
+        return Error::from_start_up(at, Box::new(answer.into()));
     }
     let cause = std::error::Error::source(&error);
     match cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
@@ -153,26 +154,22 @@ fn start_up_error(at: Place, target: &Target, error: tokio_postgres::Error) -> E
     }
 }
 
-/// Stands where the driver expects a TLS connector, over a connection that needs none any more.
-struct Negotiated {
-    server_end_point: Option<Vec<u8>>,
-}
-
+/// A connection whose TLS, if any, is negotiated by `dial`.
 struct NegotiatedStream {
     io: Box<dyn Io>,
     server_end_point: Option<Vec<u8>>,
 }
 
-impl TlsConnect<Box<dyn Io>> for Negotiated {
+/// Stands where the driver expects a TLS connector, over a connection that needs none any more.
+struct Negotiated;
+
+impl TlsConnect<NegotiatedStream> for Negotiated {
     type Stream = NegotiatedStream;
     type Error = Infallible;
     type Future = Ready<Result<NegotiatedStream, Infallible>>;
 
-    fn connect(self, io: Box<dyn Io>) -> Self::Future {
-        ready(Ok(NegotiatedStream {
-            io,
-            server_end_point: self.server_end_point,
-        }))
+    fn connect(self, stream: NegotiatedStream) -> Self::Future {
+        ready(Ok(stream))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one Kafka transaction carries.
 
+use uuid::Uuid;
+
 use crate::encode::{Arena, Record};
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::lsn::Lsn;
@@ -9,11 +11,11 @@ use super::OpenTransaction;
 /// Encoded records of whole database transactions, or of a slice of one that alone is too large.
 ///
 /// While it is filled, its tail may hold records of a database transaction whose commit has not
-/// arrived; [`Batch::split_off_open`] separates them.
+/// arrived; [`Batch::move_open_to`] separates them.
 ///
 /// Invariant: a batch that leaves with [`Batch::open`] at `None` ends where a database transaction
 /// ends, so the events of one database transaction become visible together
-/// (`tests::a_transaction_is_split_off_whole`; `suites::sabotage::tear_transaction`).
+/// (`tests::a_transaction_without_its_commit_stays_behind`; `suites::sabotage::tear_transaction`).
 #[derive(Debug, Default)]
 pub struct Batch {
     arena: Arena,
@@ -49,13 +51,16 @@ impl Batch {
 
     /// A database transaction is complete: everything pushed so far may leave.
     pub fn end_transaction(&mut self, end_lsn: Lsn, commit_micros: i64) {
+        // A transaction of nothing but a canary has no time that anybody waits for.
+        if self.has_open_records() {
+            self.first_commit_micros.get_or_insert(commit_micros);
+            self.last_commit_micros = Some(commit_micros);
+        }
         self.whole = Mark {
             records: self.records.len(),
             bytes: self.arena.len(),
         };
         self.resume_lsn = Some(end_lsn);
-        self.first_commit_micros.get_or_insert(commit_micros);
-        self.last_commit_micros = Some(commit_micros);
     }
 
     /// Nothing of interest lies before `lsn`; called only while no transaction is open.
@@ -77,23 +82,17 @@ impl Batch {
         self.open = Some(open);
     }
 
-    /// Takes out the records of the transaction whose commit has not arrived, as a new batch.
-    #[must_use]
-    pub fn split_off_open(&mut self) -> Self {
-        let records = self.records.split_off(self.whole.records);
-        let mut rest = Self {
-            records,
-            ..Self::default()
-        };
+    /// Moves the records of the transaction whose commit has not arrived to `next`, which is empty.
+    /// A slice has none: everything in it leaves.
+    pub fn move_open_to(&mut self, next: &mut Self) {
+        assert!(next.records.is_empty(), "the next batch begins with them");
+        if self.open.is_some() {
+            return;
+        }
+        next.records
+            .extend(self.records.drain(self.whole.records..));
         self.arena
-            .move_tail(self.whole.bytes, &mut rest.arena, &mut rest.records);
-        rest
-    }
-
-    /// Forgets the records of the transaction whose commit has not arrived.
-    pub fn discard_open(&mut self) {
-        self.records.truncate(self.whole.records);
-        self.arena.truncate(self.whole.bytes);
+            .move_tail(self.whole.bytes, &mut next.arena, &mut next.records);
     }
 
     /// Whether records wait for the commit of their transaction.
@@ -132,8 +131,13 @@ impl Batch {
         self.open.as_ref()
     }
 
-    /// When the transactions of this batch were committed: the first and the last, in
-    /// microseconds since the Unix epoch.
+    /// The event that is published last.
+    pub fn last_event_id(&self) -> Option<Uuid> {
+        self.records.last().map(|record| record.event_id)
+    }
+
+    /// When the transactions of this batch that have events were committed: the first and the
+    /// last, in microseconds since the Unix epoch.
     pub fn commit_times(&self) -> Option<(i64, i64)> {
         self.first_commit_micros.zip(self.last_commit_micros)
     }
@@ -185,8 +189,6 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::Arc;
 
-    use uuid::Uuid;
-
     use super::*;
     use crate::route::Route;
 
@@ -218,14 +220,15 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_split_off_whole() {
+    fn a_transaction_without_its_commit_stays_behind() {
         let mut batch = Batch::default();
         push(&mut batch, "a");
         push(&mut batch, "bb");
         batch.end_transaction(Lsn::new(10), 1);
         push(&mut batch, "ccc");
         push(&mut batch, "d");
-        let rest = batch.split_off_open();
+        let mut rest = Batch::default();
+        batch.move_open_to(&mut rest);
         assert_eq!(keys(&batch), ["a", "bb"]);
         assert_eq!(keys(&rest), ["ccc", "d"]);
         assert_eq!(
@@ -236,15 +239,18 @@ mod tests {
     }
 
     #[test]
-    fn records_of_an_open_transaction_can_be_forgotten() {
+    fn a_slice_leaves_with_everything_in_it() {
         let mut batch = Batch::default();
         push(&mut batch, "a");
-        batch.end_transaction(Lsn::new(10), 1);
-        let bytes = batch.bytes();
-        push(&mut batch, "b");
-        batch.discard_open();
-        assert_eq!(keys(&batch), ["a"]);
-        assert_eq!(batch.bytes(), bytes);
+        batch.close_as_slice(OpenTransaction {
+            commit_lsn: Lsn::new(20),
+            xid: 1,
+            ordinal: 1,
+        });
+        let mut rest = Batch::default();
+        batch.move_open_to(&mut rest);
+        assert_eq!((keys(&batch), keys(&rest)), (vec!["a"], vec![]));
+        assert_eq!(batch.resume_lsn(), None);
     }
 
     #[test]

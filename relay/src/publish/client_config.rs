@@ -90,7 +90,7 @@ pub fn producer(
     // under load, and a flush at the end of each batch makes an idle relay not wait for it.
     default(&mut options, config, "compression.type", "lz4");
     default(&mut options, config, "linger.ms", "5");
-    // The batch is the real limit; this bounds librdkafka's copy of it.
+    // The publisher itself bounds what is in flight, far below this.
     default(&mut options, config, "queue.buffering.max.kbytes", "65536");
     default(
         &mut options,

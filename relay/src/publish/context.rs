@@ -131,10 +131,14 @@ impl ClientContext for Reading {
         let code = error
             .rdkafka_error_code()
             .unwrap_or(RDKafkaErrorCode::Unknown);
-        *self
+        let mut last = self
             .last_error
             .lock()
-            .expect("no code panics while it holds the error") = Some((code, reason.to_owned()));
+            .expect("no code panics while it holds the error");
+        // As above: "all brokers are down" says less than what went before it.
+        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
+            *last = Some((code, reason.to_owned()));
+        }
     }
 }
 

@@ -259,7 +259,7 @@ impl Classify for Error {
         match self {
             Self::Configure(_) => "correct [kafka] and [kafka.options]".to_owned(),
             Self::Unreachable { bootstrap_servers, .. } => format!(
-                "see that Kafka runs and that kafka.bootstrap_servers ({bootstrap_servers}) leads there; the relay tries again"
+                "see that Kafka runs and that kafka.bootstrap_servers ({bootstrap_servers}) leads there; a running relay tries again by itself"
             ),
             Self::Authentication { .. } => {
                 "correct kafka.sasl and kafka.tls, or the user's rights on the broker".to_owned()
@@ -289,7 +289,7 @@ impl Classify for Error {
             }
             Self::ProgressFormat { .. } => "run the newer relay".to_owned(),
             Self::ProgressUnreadable { topic, .. } => format!(
-                "see who has a transaction open on {topic:?} (kafka-transactions.sh find-hanging); the relay tries again"
+                "see who has a transaction open on {topic:?} (kafka-transactions.sh find-hanging); a running relay tries again by itself"
             ),
             Self::ProgressPartitions { topic, .. } => {
                 format!("re-create {topic:?} with one partition and cleanup.policy=compact")

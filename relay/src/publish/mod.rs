@@ -28,7 +28,7 @@ pub use patience::Patience;
 pub use progress::{
     CommittedProgress, DeliveryMode, OpenTransaction, Progress, ProgressState, SourceIdentity,
 };
-pub use progress_topic::{create as create_progress_topic, read as read_progress};
+pub use progress_topic::{create as create_progress_topic, read as read_progress, require_running};
 pub use thread::{Opened, Outcome, Publisher, Settings, open};
-pub use topics::{cluster_id, partition_count};
+pub use topics::{cluster_id, partition_count, reach};
 pub use transactional::TransactionalProducer;

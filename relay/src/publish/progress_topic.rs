@@ -81,8 +81,8 @@ pub fn read(
     Ok(None)
 }
 
-/// The record, if `init` has finished.
-pub(super) fn require_running(
+/// The record, if `init` has finished. `topic` names it in errors.
+pub fn require_running(
     topic: &str,
     progress: Option<CommittedProgress>,
 ) -> Result<CommittedProgress, Error> {

@@ -105,10 +105,10 @@ impl Publisher {
         let question = Command::PartitionCount(topic.to_owned(), reply);
         let commands = self.commands.clone();
         // The queue is full while a batch is under way.
-        tokio::task::spawn_blocking(move || commands.send(question))
+        tokio::task::spawn_blocking(move || commands.send(question).is_ok())
             .await
-            .map_err(|_| stopped())?
             .map_err(|_| stopped())?;
+        // A thread that has ended drops the question, and with it the answer's other end.
         answer.await.map_err(|_| stopped())?
     }
 

@@ -2,14 +2,36 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::Error;
+use super::context::Reading;
 use super::patience::Patience;
 
 /// One question to the cluster; then the patience is asked whether to go on.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Turns of waiting for an answer, between which the client's errors are looked at.
+const TURN: Duration = Duration::from_millis(200);
+
+/// Waits until the cluster answers and gives its id. Only reads. `consumer` is a consumer's options;
+/// it joins no group.
+pub fn reach(consumer: &ClientConfig, patience: &Patience<'_>) -> Result<String, Error> {
+    let consumer: BaseConsumer<Reading> = consumer
+        .create_with_context(Reading::default())
+        .map_err(Error::Configure)?;
+    loop {
+        if let Some(id) = consumer.client().fetch_cluster_id(TURN) {
+            return Ok(id);
+        }
+        // Without an assignment no record comes; polling is what reports the client's errors.
+        drop(consumer.poll(TURN));
+        patience.go_on("asking for the cluster id", consumer.context().last_error())?;
+    }
+}
 
 /// The cluster's id, which no other cluster has.
 pub fn cluster_id<C: ClientContext>(

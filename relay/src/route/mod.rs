@@ -153,7 +153,8 @@ impl Router {
         Ok(route)
     }
 
-    fn find(&self, aggregate_type: &str, event_type: &str) -> Result<Route, Error> {
+    /// The route of every event of these types.
+    pub fn find(&self, aggregate_type: &str, event_type: &str) -> Result<Route, Error> {
         let rule = self
             .rules
             .iter()

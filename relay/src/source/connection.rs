@@ -150,7 +150,7 @@ impl ReplicationConnection {
     }
 
     /// Runs a command up to the server's `ReadyForQuery`. The inner result is the server's answer.
-    async fn command(&mut self, command: &str) -> Result<Result<Rows, ServerError>, Error> {
+    async fn command(&mut self, command: &str) -> Result<Result<Rows, Box<ServerError>>, Error> {
         self.wire
             .send(|out| frontend::query(command, out))
             .await

@@ -20,7 +20,7 @@ pub enum Error {
     ServerClosed {
         /// What the server said last, if anything.
         #[source]
-        source: Option<ServerError>,
+        source: Option<Box<ServerError>>,
     },
     /// Nothing was heard for longer than a living walsender can be silent.
     #[error("nothing was heard from the walsender for {after:?}")]
@@ -44,7 +44,7 @@ pub enum Error {
     },
     /// `IDENTIFY_SYSTEM` failed.
     #[error("cannot identify the system")]
-    IdentifySystem(#[source] ServerError),
+    IdentifySystem(#[source] Box<ServerError>),
     /// `TIMELINE_HISTORY` failed.
     #[error("cannot read the history of timeline {timeline}")]
     TimelineHistory {
@@ -52,7 +52,7 @@ pub enum Error {
         timeline: u32,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// A statement on the replication connection failed.
     #[error("a statement on the replication connection failed: {statement}")]
@@ -61,7 +61,7 @@ pub enum Error {
         statement: String,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// Somebody else reads the slot: another relay, or our predecessor that is not gone yet.
     #[error("replication slot {slot:?} is in use{}", by(*pid))]
@@ -84,11 +84,11 @@ pub enum Error {
         slot: String,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// `wal_level` is not `logical`.
     #[error("the server does not keep the log for logical decoding")]
-    LogicalDecodingOff(#[source] ServerError),
+    LogicalDecodingOff(#[source] Box<ServerError>),
     /// The publication did not exist when the changes that are decoded now were written
     /// (PostgreSQL up to 17).
     #[error("publication {publication:?} did not exist when the next change was written")]
@@ -97,14 +97,14 @@ pub enum Error {
         publication: String,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The same, as PostgreSQL 18 says it: by a warning, while it drops the changes.
     #[error("the server drops changes because a publication is missing")]
     PublicationSkipped {
         /// The server's warning.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// `START_REPLICATION` was refused for another reason.
     #[error("cannot start replication from slot {slot:?}")]
@@ -113,7 +113,7 @@ pub enum Error {
         slot: String,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The walsender failed in mid-stream.
     #[error("the walsender of slot {slot:?} failed")]
@@ -122,7 +122,7 @@ pub enum Error {
         slot: String,
         /// The server's answer.
         #[source]
-        source: ServerError,
+        source: Box<ServerError>,
     },
 }
 

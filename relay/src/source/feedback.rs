@@ -73,6 +73,11 @@ impl Feedback {
         );
     }
 
+    /// Commits a fault: confirms what nobody has published.
+    pub(super) fn confirm_received(&mut self) {
+        self.flushed = self.received;
+    }
+
     /// The standby status update as copy data. `unix_micros` only shows up in
     /// `pg_stat_replication.reply_time`.
     pub(super) fn status_update(&self, unix_micros: i64, request_reply: bool) -> BytesMut {

@@ -143,6 +143,11 @@ impl Intake {
     pub(super) fn has_partial_message(&self) -> bool {
         self.buffer.len() > self.whole
     }
+
+    /// How many bytes were read and not handed on.
+    pub(super) fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
 }
 
 /// One read into the spare capacity. `read_buf` keeps nothing between polls, so a new future for

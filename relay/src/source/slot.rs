@@ -21,7 +21,7 @@ pub(super) struct Origin {
 
 impl Origin {
     /// The answer to `START_REPLICATION`.
-    pub(super) fn start_error(&self, source: ServerError) -> Error {
+    pub(super) fn start_error(&self, source: Box<ServerError>) -> Error {
         let slot = self.slot.clone();
         match source.code.as_str() {
             OBJECT_IN_USE => Error::SlotInUse {
@@ -47,7 +47,7 @@ impl Origin {
     }
 
     /// An error in mid-stream.
-    pub(super) fn stream_error(&self, source: ServerError) -> Error {
+    pub(super) fn stream_error(&self, source: Box<ServerError>) -> Error {
         let slot = self.slot.clone();
         match source.code.as_str() {
             UNDEFINED_OBJECT => Error::PublicationMissing {
@@ -76,13 +76,13 @@ mod tests {
     use super::*;
     use crate::error::{Action, Classify as _};
 
-    fn answer(code: &str, routine: &str, message: &str) -> ServerError {
-        ServerError {
+    fn answer(code: &str, routine: &str, message: &str) -> Box<ServerError> {
+        Box::new(ServerError {
             code: code.into(),
             routine: routine.into(),
             message: message.into(),
             ..ServerError::default()
-        }
+        })
     }
 
     fn origin() -> Origin {

@@ -33,6 +33,7 @@ use super::intake::{Filled, Intake};
 use super::pace::{PAUSE, Pace};
 use super::slot::Origin;
 use super::{Error, Gulp, WAL_SENDER_TIMEOUT, notice};
+use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::lsn::Lsn;
 use crate::postgres::{Io, ServerError};
 
@@ -136,6 +137,14 @@ impl Link {
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         let mut ack_is_alive = true;
+        // What came together with the answer to START_REPLICATION. It may be the last that comes for
+        // a long time: a walsender that fails at once waits for the next command.
+        let read_ahead = Filled {
+            bytes: self.intake.bytes(),
+            socket_empty: false,
+            closed: false,
+        };
+        self.take_in(read_ahead)?;
         loop {
             let is_listening = self.waiting.is_empty() && self.paused_until.is_none();
             // An incomplete message means that more is on its way.
@@ -162,6 +171,9 @@ impl Link {
                 }
                 filled = self.intake.fill(&mut self.io, at_once), if is_listening => {
                     self.take_in(filled.map_err(Error::Lost)?)?;
+                    if sabotaged(Sabotage::ConfirmEarly) {
+                        self.send_status(Lsn::INVALID).await?;
+                    }
                     self.status_wanted |= self.feedback.would_advance(*confirmed.borrow());
                 }
                 () = sleep_until(self.listening_since + SILENCE_MAX), if is_listening => {
@@ -181,7 +193,12 @@ impl Link {
     }
 
     async fn send_status(&mut self, committed: Lsn) -> Result<(), Error> {
-        self.feedback.confirm(committed);
+        let advances = self.feedback.would_advance(committed);
+        if sabotaged(Sabotage::ConfirmEarly) {
+            self.feedback.confirm_received();
+        } else {
+            self.feedback.confirm(committed);
+        }
         let message = self
             .feedback
             .status_update(unix_micros(), !self.heard_since_status);
@@ -195,6 +212,9 @@ impl Link {
                 after: WAL_SENDER_TIMEOUT,
             })?
             .map_err(Error::Lost)?;
+        if advances {
+            failpoints::hit(Failpoint::AfterFeedback);
+        }
         self.status_sent = Instant::now();
         self.status_wanted = false;
         self.heard_since_status = false;

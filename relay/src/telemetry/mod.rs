@@ -1,27 +1,15 @@
-//! Logs, on stderr. ERROR: data at risk or an operator needed; WARN: unexpected and recovered;
-//! INFO: lifecycle; DEBUG: per batch. Never per event, never a payload.
+//! What the relay shows of itself: logs, its state, metrics.
+//!
+//! `pipeline` writes [`Vitals`]; the HTTP server (`admin`) reads [`Status`] and [`render`] from it.
+//! Neither waits for the other, and nothing here does I/O: what only PostgreSQL knows (the slot's
+//! position) is handed in by the reader.
 
-use std::io::{IsTerminal, stderr};
+mod log;
+mod metrics;
+mod status;
+mod vitals;
 
-use tracing_subscriber::EnvFilter;
-
-use crate::config::{LogConfig, LogFormat};
-
-/// Starts logging. A second call changes nothing.
-pub fn start(config: &LogConfig) {
-    let level = config.level.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let terminal = stderr().is_terminal();
-    let format = config.format.unwrap_or(if terminal {
-        LogFormat::Human
-    } else {
-        LogFormat::Json
-    });
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr);
-    let _already_started = match format {
-        LogFormat::Human => lines.with_ansi(terminal).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    };
-}
+pub use log::start;
+pub use metrics::{CommitToKafka, render};
+pub use status::{Failure, SlotPosition, State, Status};
+pub use vitals::Vitals;

@@ -153,6 +153,18 @@ impl Postgres {
         self.port
     }
 
+    /// A client program of the server's own version, such as `pg_recvlogical`.
+    pub fn client_program(&self, name: &'static str) -> Result<PathBuf, Error> {
+        let path = self.binaries.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::MissingProgram {
+            program: name,
+            install: "apt-get install postgresql-client",
+        })
+    }
+
     /// The server process (the postmaster): its id, its log, its usage without its children.
     pub fn process(&self) -> &Process {
         &self.process

@@ -1,0 +1,86 @@
+//! `postrider run`
+
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::fail_classified;
+use crate::admin::{self, Shown, SlotWatch};
+use crate::pipeline::{self, Policy, Settings};
+use crate::runtime::{self, Watchdog};
+
+/// Publish events until SIGTERM: the daemon.
+///
+/// Writes to Kafka and confirms to PostgreSQL what is committed there. It never exits because a
+/// dependency is down, and stays up while it is halted or a standby, unless told otherwise.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  postrider run --config orders.toml")]
+pub(super) struct Options {
+    /// Exit with code 3 instead of staying up halted.
+    #[arg(long)]
+    exit_on_halt: bool,
+    /// Exit with code 4 instead of waiting for the slot.
+    #[arg(long)]
+    no_standby: bool,
+}
+
+impl Options {
+    /// What the flags ask for.
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            exit_on_halt: self.exit_on_halt,
+            no_standby: self.no_standby,
+        }
+    }
+}
+
+/// Runs until a signal, or until an error that ends the process.
+pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode {
+    let listener = match admin::bind(settings.http_listen).await {
+        Ok(listener) => listener,
+        Err(error) => return fail_classified(&error),
+    };
+    runtime::exit_on_panic();
+    let stop = CancellationToken::new();
+    let watchdog = Watchdog::start();
+    let shown = Shown {
+        vitals: settings.vitals.clone(),
+        watchdog: watchdog.clone(),
+        slot: SlotWatch::new(settings.target.clone(), settings.slot.clone()),
+    };
+    let server = runtime::spawn("http server", admin::serve(listener, shown));
+    let signalled = runtime::spawn("signals", {
+        let (stop, vitals) = (stop.clone(), settings.vitals.clone());
+        let limit = settings.shutdown_timeout;
+        async move {
+            terminated().await;
+            tracing::info!("stopping");
+            vitals.stopping();
+            stop.cancel();
+            tokio::time::sleep(limit).await;
+            tracing::warn!(
+                "the shutdown took longer than shutdown.timeout; what is open is published after the next start"
+            );
+            std::process::exit(0);
+        }
+    });
+    let result = pipeline::run(settings, policy, &watchdog, &stop).await;
+    signalled.abort();
+    // It has answered until now; nobody waits for a slow client.
+    server.abort();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail_classified(&error),
+    }
+}
+
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = "the process may listen to signals";
+    let mut terminate = signal(SignalKind::terminate()).expect(listen);
+    let mut interrupt = signal(SignalKind::interrupt()).expect(listen);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

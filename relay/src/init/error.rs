@@ -1,0 +1,79 @@
+//! Why the first start did not come about.
+
+use crate::encode::RegistryError;
+use crate::error::{Action, Classify};
+use crate::{migrate, publish, source};
+
+/// Why the first start did not come about. `init` can be repeated once the cause is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The schema registry cannot be used.
+    #[error("cannot use the schema registry")]
+    Registry(#[source] RegistryError),
+    /// The SQL part failed.
+    #[error("cannot migrate the database")]
+    Migrate(#[source] migrate::Error),
+    /// The slot cannot be created.
+    #[error("cannot create the replication slot")]
+    Slot(#[source] source::Error),
+    /// The server's answer has another form.
+    #[error("the server gave no position for the replication slot")]
+    SlotPosition,
+    /// There are rows that would never be published.
+    #[error("the outbox holds {rows} public events that are older than the replication slot")]
+    OlderRows {
+        /// How many.
+        rows: String,
+    },
+    /// A slot of our name is there that this command did not make.
+    #[error("replication slot {slot:?} exists, but there is no progress record for it")]
+    ForeignSlot {
+        /// The slot.
+        slot: String,
+    },
+    /// Kafka failed.
+    #[error("cannot write the progress record")]
+    Kafka(#[source] publish::Error),
+}
+
+impl Classify for Error {
+    fn action(&self) -> Action {
+        match self {
+            Self::Registry(error) => error.action(),
+            Self::Migrate(error) => error.action(),
+            Self::Slot(error) => error.action(),
+            Self::Kafka(error) => error.action(),
+            Self::SlotPosition | Self::OlderRows { .. } | Self::ForeignSlot { .. } => Action::Halt,
+        }
+    }
+
+    fn remedy(&self) -> String {
+        match self {
+            Self::Registry(error) => error.remedy(),
+            Self::Migrate(error) => error.remedy(),
+            Self::Slot(error) => error.remedy(),
+            Self::Kafka(error) => error.remedy(),
+            Self::SlotPosition => "see that postgres.url leads to a PostgreSQL 15 to 18".to_owned(),
+            Self::OlderRows { .. } => {
+                "run `postrider init --from-now` to leave them unpublished, or empty the outbox \
+                 first"
+                    .to_owned()
+            }
+            Self::ForeignSlot { slot } => format!(
+                "drop it with select pg_drop_replication_slot('{slot}') when nobody uses it"
+            ),
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Registry(error) => error.reason(),
+            Self::Migrate(error) => error.reason(),
+            Self::Slot(error) => error.reason(),
+            Self::Kafka(error) => error.reason(),
+            Self::SlotPosition => "slot_position",
+            Self::OlderRows { .. } => "older_rows",
+            Self::ForeignSlot { .. } => "foreign_slot",
+        }
+    }
+}
