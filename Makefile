@@ -14,10 +14,6 @@ ARGS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: demo
-demo: setup ## the main job on this machine, with the proof at its end
-	cargo run --release --package postrider -- demo $(ARGS)
-
 .PHONY: test
 test: setup ## the tests, with real servers
 	cargo test --workspace $(ARGS)
@@ -31,10 +27,10 @@ check: setup-build $(CARGO_DENY) ## format, lints, licences and sources, documen
 
 .PHONY: chaos
 chaos: setup ## kill everything at random for a while, and prove that nothing was lost or doubled
-	cargo test --release --package e2e --test suites -- --ignored chaos $(ARGS)
+	cargo test --release --workspace --test suites -- --ignored --nocapture --test-threads 1 $(ARGS)
 
 .PHONY: bench
-bench: setup ## measure on this machine: ARGS="drain", "steady", "emit", "encode" ...
+bench: setup ## measure on this machine: ARGS="drain --repeat 3"
 	cargo run --release --package postrider -- bench $(ARGS)
 
 .PHONY: setup

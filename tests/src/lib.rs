@@ -8,17 +8,24 @@
 mod kafka_client;
 mod log_guard;
 mod one_shot;
+mod oracle;
 mod relay_binary;
 mod relay_process;
 mod scenario;
 mod stack;
 mod wait;
+mod workload;
 
 pub use kafka_client::{produce, producer};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
+pub use oracle::{judge, judge_with};
 pub use relay_binary::relay_binary;
 pub use relay_process::RelayProcess;
 pub use scenario::Scenario;
 pub use stack::{own_stack, shared_stack};
 pub use wait::{Observed, wait_until};
+pub use workload::{
+    AGGREGATE_TYPE, EVENT_TYPE, ORDER_FIELD, SCHEMA, Workload, WorkloadOptions, Written,
+    register_contract,
+};

@@ -34,6 +34,13 @@ fn provide() -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
+    // What cargo tells a test of its package is an input of some build scripts (that of `ring`),
+    // which would then be built again, now and at the next call of cargo.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_about_the_test_package) {
+            cargo.env_remove(name);
+        }
+    }
     let output = cargo
         .stderr(Stdio::inherit())
         .output()
@@ -42,6 +49,10 @@ fn provide() -> Result<PathBuf> {
         bail!("cargo could not build the relay");
     }
     executable(&String::from_utf8_lossy(&output.stdout)).context("cargo built no binary")
+}
+
+fn is_about_the_test_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "OUT_DIR"
 }
 
 /// Asks for the binary together with the tests, so that cargo computes the same features for every

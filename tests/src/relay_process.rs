@@ -112,6 +112,21 @@ impl RelayProcess {
         Ok(http_client()?.get(url).send().await?.text().await?)
     }
 
+    /// The HTTP status of a `GET`, as a probe sees it.
+    ///
+    /// # Errors
+    ///
+    /// The relay does not answer.
+    pub async fn probe(&self, path: &str) -> Result<u16> {
+        let url = format!("http://{}{path}", self.address);
+        Ok(http_client()?.get(url).send().await?.status().as_u16())
+    }
+
+    /// What `http.listen` is.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Waits until `/status` names `state` (`active`, `standby`, `halted` …), and returns that
     /// status.
     ///

@@ -1,3 +1,14 @@
 //! End-to-end tests, one module per failure family.
 
+mod bad_input;
+mod bench;
+mod chaos;
+mod commands;
 mod harness;
+mod init;
+mod large;
+mod milestone;
+mod outages;
+mod probes;
+mod sabotage;
+mod sql;

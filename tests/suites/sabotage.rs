@@ -1,0 +1,166 @@
+//! The oracle is trusted because it finds every fault that the relay can be made to commit.
+//!
+//! One test for each fault: the same writers, a relay that is wrong on purpose, and a verdict that
+//! must name what was done. The first test is the control: without a fault the verdict is clean.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::{
+    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge,
+    register_contract, shared_stack, wait_until,
+};
+use postrider::failpoints::{Failpoint, Sabotage};
+use postrider::verify::{Report, Torn};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The history has ended when the relay has had so long for what is missing.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn scenario(name: &str) -> Result<Scenario> {
+    let mut scenario = Scenario::new(name).await?;
+    // Small batches, so that there are many, and transactions are larger than one.
+    scenario.set("batch.bytes_max", "64KiB");
+    scenario.create_topic(AGGREGATE_TYPE, 3).await?;
+    register_contract(&shared_stack().await?.registry).await?;
+    scenario.init().await?;
+    Ok(scenario)
+}
+
+async fn write(scenario: &Scenario) -> Result<()> {
+    let options = WorkloadOptions {
+        sessions: 4,
+        rate: 50,
+        transactions: Some(25),
+        ..WorkloadOptions::default()
+    };
+    let pool = scenario.pool().await?;
+    Workload::start(&pool, options).await?.finish().await?;
+    Ok(())
+}
+
+fn start(scenario: &Scenario, sabotage: Option<Sabotage>, failpoint: &str) -> Result<RelayProcess> {
+    let mut variables = vec![("POSTRIDER_FAILPOINTS", failpoint)];
+    variables.extend(sabotage.map(|fault| ("POSTRIDER_SABOTAGE", fault.name())));
+    scenario.start_relay_with(&[], &variables)
+}
+
+async fn verdict(scenario: &Scenario) -> Result<Report> {
+    judge(shared_stack().await?, scenario, PATIENCE).await
+}
+
+/// The relay writes all of a history with a fault.
+async fn commit_fault(fault: Sabotage) -> Result<Report> {
+    let scenario = scenario(fault.name()).await?;
+    let _relay = start(&scenario, Some(fault), "")?;
+    write(&scenario).await?;
+    verdict(&scenario).await
+}
+
+/// The relay dies at a failpoint, and a second one goes on; both commit the fault.
+async fn commit_fault_and_crash(
+    fault: Sabotage,
+    failpoint: Failpoint,
+    halts: bool,
+) -> Result<Report> {
+    let scenario = scenario(fault.name()).await?;
+    let mut first = start(&scenario, Some(fault), &format!("{}=3", failpoint.name()))?;
+    write(&scenario).await?;
+    first.wait_exit(LIMIT).await?;
+    let mut second = start(&scenario, Some(fault), "")?;
+    if halts {
+        second.expect_log("halted");
+        wait_until("the relay has halted", LIMIT, async || {
+            match second.log_lines() {
+                Ok(lines) if lines.iter().any(|line| line.contains("halted")) => {
+                    Observed::Reached(())
+                }
+                seen => Observed::NotYet(seen),
+            }
+        })
+        .await;
+    }
+    verdict(&scenario).await
+}
+
+#[tokio::test]
+async fn without_a_fault_the_verdict_is_clean() -> Result<()> {
+    let scenario = scenario("no_fault").await?;
+    let mut first = start(&scenario, None, "after_end_txn=3")?;
+    write(&scenario).await?;
+    first.wait_exit(LIMIT).await?;
+    let _second = start(&scenario, None, "")?;
+    let report = verdict(&scenario).await?;
+    assert!(report.passed() && report.committed > 0, "{report}");
+    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_event_is_lost() -> Result<()> {
+    let report = commit_fault(Sabotage::DropEvent).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_produced_twice_is_doubled() -> Result<()> {
+    let report = commit_fault(Sabotage::DoubleEvent).await?;
+    assert!(!report.passed() && report.doubled.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_events_swapped_are_out_of_order() -> Result<()> {
+    let report = commit_fault(Sabotage::SwapEvents).await?;
+    assert!(
+        !report.passed() && report.out_of_order.count > 0,
+        "{report}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_ends_within_a_transaction_tears_it() -> Result<()> {
+    let report = commit_fault(Sabotage::TearTransaction).await?;
+    let Torn::Examined(torn) = &report.torn else {
+        panic!("transactions were not examined: {report}")
+    };
+    assert!(!report.passed() && torn.count > 0, "{report}");
+    Ok(())
+}
+
+/// What is confirmed and not published is gone from the slot. The relay sees the slot beyond its
+/// record and halts, so nothing hides the loss.
+#[tokio::test]
+async fn what_is_confirmed_too_early_is_lost() -> Result<()> {
+    let failpoint = Failpoint::AckedNoProgress;
+    let report = commit_fault_and_crash(Sabotage::ConfirmEarly, failpoint, true).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn progress_before_its_events_loses_them() -> Result<()> {
+    let failpoint = Failpoint::AckedNoProgress;
+    let report = commit_fault_and_crash(Sabotage::ProgressBeforeEvents, failpoint, false).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn acknowledging_commit_lsn_doubles() -> Result<()> {
+    let failpoint = Failpoint::AfterEndTxn;
+    let report = commit_fault_and_crash(Sabotage::AcknowledgeCommitLsn, failpoint, false).await?;
+    assert!(!report.passed() && report.doubled.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_skipped_on_a_reconnect_is_lost() -> Result<()> {
+    let failpoint = Failpoint::BeforeProduce;
+    let report = commit_fault_and_crash(Sabotage::SkipOnReconnect, failpoint, false).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
