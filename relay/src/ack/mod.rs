@@ -13,8 +13,7 @@ use crate::publish::CommittedProgress;
 ///
 /// Invariant: it comes from a progress record that is committed, so
 /// `confirmed_flush_lsn <= resume_lsn` always holds, and a slot that stands beyond the progress
-/// record was moved by somebody else (`tests::what_is_confirmed_is_what_is_recorded`,
-/// `suites::sabotage::confirm_early`).
+/// record was moved by somebody else (`suites::sabotage::what_is_confirmed_too_early_is_lost`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed(Lsn);
 

@@ -66,6 +66,12 @@ pub enum Error {
         #[source]
         source: InvalidHeaders,
     },
+    /// The event happened at a time that the header cannot say.
+    #[error("event {event_id} happened outside of the years 1 to 9999")]
+    OccurredAt {
+        /// The event.
+        event_id: Uuid,
+    },
     /// The event's `schema_ref` is neither a version nor a fingerprint.
     #[error("event {event_id} names its schema version in no known form")]
     SchemaRef {
@@ -91,7 +97,10 @@ pub enum Error {
 impl Classify for Error {
     fn action(&self) -> Action {
         match self {
-            Self::Payload { .. } | Self::Headers { .. } | Self::SchemaRef { .. } => Action::Poison,
+            Self::Payload { .. }
+            | Self::Headers { .. }
+            | Self::OccurredAt { .. }
+            | Self::SchemaRef { .. } => Action::Poison,
             Self::Schema { source, .. } => source.action(),
         }
     }
@@ -104,6 +113,7 @@ impl Classify for Error {
             Self::Headers { .. } => {
                 "correct the service that wrote it: headers are a flat JSON object of texts without the names that the relay sets".to_owned()
             }
+            Self::OccurredAt { .. } => "correct the service that wrote it".to_owned(),
             Self::SchemaRef { .. } => {
                 "correct the service that wrote it: schema_ref is v<version> or sha256:<16 hexadecimal digits>".to_owned()
             }
@@ -115,6 +125,7 @@ impl Classify for Error {
         match self {
             Self::Payload { .. } => "payload_misfit",
             Self::Headers { .. } => "invalid_headers",
+            Self::OccurredAt { .. } => "occurred_at_out_of_range",
             Self::SchemaRef { .. } => "invalid_schema_ref",
             Self::Schema { source, .. } => source.reason(),
         }
@@ -204,7 +215,9 @@ impl Encoder {
         let (timestamp_micros, occurred_at) = match self.timestamp {
             RecordTimestamp::OccurredAt if near => (event.occurred_at, None),
             RecordTimestamp::OccurredAt | RecordTimestamp::Published => {
-                (now_micros, clock::rfc3339(event.occurred_at))
+                let occurred_at = clock::rfc3339(event.occurred_at);
+                let out_of_range = Error::OccurredAt { event_id: event.id };
+                (now_micros, Some(occurred_at.ok_or(out_of_range)?))
             }
         };
         let header_block = arena.len();

@@ -110,9 +110,4 @@ impl Arena {
     pub fn clear(&mut self) {
         self.0.clear();
     }
-
-    /// Bytes of memory held.
-    pub fn capacity(&self) -> usize {
-        self.0.capacity()
-    }
 }

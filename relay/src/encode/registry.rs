@@ -84,6 +84,14 @@ pub enum RegistryError {
         /// What is wrong with it.
         why: String,
     },
+    /// A schema in another language.
+    #[error("{what} is {schema_type}, not Avro")]
+    NotAvro {
+        /// What was asked for.
+        what: String,
+        /// Its type.
+        schema_type: String,
+    },
     /// A schema that cannot be used.
     #[error("version {version} of subject {subject:?} cannot be used")]
     Unusable {
@@ -101,15 +109,15 @@ pub enum RegistryError {
         /// The subject.
         subject: String,
     },
-    /// The client cannot be built.
-    #[error("{url:?} cannot be a schema registry")]
+    /// The URL cannot be that of a registry. It is not shown: it may hold a password.
+    #[error("it {why}")]
     InvalidUrl {
-        /// What was configured.
-        url: String,
         /// Why.
-        #[source]
-        source: reqwest::Error,
+        why: &'static str,
     },
+    /// The client cannot be built.
+    #[error("the registry's client cannot be built")]
+    Client(#[source] reqwest::Error),
 }
 
 impl Classify for RegistryError {
@@ -119,10 +127,11 @@ impl Classify for RegistryError {
                 Action::Retry
             }
             Self::Refused { .. } => Action::Halt,
-            Self::NotFound { .. } | Self::Unusable { .. } | Self::ReferenceDepth { .. } => {
-                Action::Poison
-            }
-            Self::InvalidUrl { .. } => Action::Refuse,
+            Self::NotFound { .. }
+            | Self::NotAvro { .. }
+            | Self::Unusable { .. }
+            | Self::ReferenceDepth { .. } => Action::Poison,
+            Self::InvalidUrl { .. } | Self::Client(_) => Action::Refuse,
         }
     }
 
@@ -140,10 +149,13 @@ impl Classify for RegistryError {
             Self::NotFound { what, .. } => {
                 format!("register {what} in the registry; the relay looks again by itself")
             }
+            Self::NotAvro { what, .. } => {
+                format!("let the event name an Avro version in schema_ref; {what} is none")
+            }
             Self::Unusable { subject, .. } | Self::ReferenceDepth { subject } => {
                 format!("register a corrected version of {subject:?}")
             }
-            Self::InvalidUrl { .. } => "correct registry.url".to_owned(),
+            Self::InvalidUrl { .. } | Self::Client(_) => "correct registry.url".to_owned(),
         }
     }
 
@@ -154,9 +166,10 @@ impl Classify for RegistryError {
             Self::Refused { .. } => "registry_refused",
             Self::NotFound { .. } => "schema_not_found",
             Self::Malformed { .. } => "registry_malformed",
+            Self::NotAvro { .. } => "schema_not_avro",
             Self::Unusable { .. } => "schema_unusable",
             Self::ReferenceDepth { .. } => "schema_reference_depth",
-            Self::InvalidUrl { .. } => "registry_url",
+            Self::InvalidUrl { .. } | Self::Client(_) => "registry_url",
         }
     }
 }
@@ -186,20 +199,30 @@ struct Reference {
     version: u32,
 }
 
+/// Why `url` cannot be used, if so.
+fn check_url(url: &str) -> Result<(), &'static str> {
+    let url: reqwest::Url = url.parse().map_err(|_| "is not a URL")?;
+    if !["http", "https"].contains(&url.scheme()) {
+        return Err("must begin with http:// or https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "must not hold a user or password: set registry.user and registry.password_file",
+        );
+    }
+    Ok(())
+}
+
 impl Registry {
     /// A client of the registry at `url`; asks nothing yet.
     pub fn new(url: &str, credentials: Option<(String, Secret)>) -> Result<Self, RegistryError> {
-        let invalid = |source| RegistryError::InvalidUrl {
-            url: url.to_owned(),
-            source,
-        };
+        check_url(url).map_err(|why| RegistryError::InvalidUrl { why })?;
         // A provider that is there already serves as well.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(ANSWER_TIMEOUT)
             .build()
-            .map_err(invalid)?;
-        client.get(url).build().map_err(invalid)?;
+            .map_err(RegistryError::Client)?;
         Ok(Self {
             client,
             url: url.trim_end_matches('/').to_owned(),
@@ -258,10 +281,9 @@ impl Registry {
             .await?;
         match answer.schema_type.as_deref() {
             None | Some("AVRO") => Ok(answer),
-            Some(other) => Err(RegistryError::Malformed {
-                url: self.url.clone(),
+            Some(other) => Err(RegistryError::NotAvro {
                 what,
-                why: format!("its type is {other}, not AVRO"),
+                schema_type: other.to_owned(),
             }),
         }
     }

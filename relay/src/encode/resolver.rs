@@ -216,7 +216,12 @@ impl Resolver {
             let schema = match self.registry.schema(subject, version).await {
                 Ok(schema) => schema,
                 // A version that cannot be used is not the one the writer had.
-                Err(RegistryError::Unusable { .. }) => continue,
+                Err(
+                    RegistryError::Unusable { .. }
+                    | RegistryError::NotFound { .. }
+                    | RegistryError::NotAvro { .. }
+                    | RegistryError::ReferenceDepth { .. },
+                ) => continue,
                 Err(error) => return Err(failed(error)),
             };
             if schema.fingerprint != fingerprint {

@@ -27,8 +27,7 @@ pub enum Action {
 
 /// An error that knows its consequence and its cure.
 ///
-/// Invariant: every error that reaches an operator carries a remedy
-/// (`error::tests::every_error_names_its_remedy` in each module that implements this).
+/// Invariant: every error that reaches an operator carries a remedy; the compiler asks for it.
 pub trait Classify: std::error::Error {
     /// What the relay does about it.
     fn action(&self) -> Action;

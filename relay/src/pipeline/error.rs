@@ -60,16 +60,6 @@ pub enum Error {
     Database(#[from] crate::postgres::Error),
 }
 
-impl Error {
-    /// Whether the publisher is gone with it. A missing topic it only tells of.
-    pub(super) fn is_of_publisher(&self) -> bool {
-        match self {
-            Self::Publish(error) => !matches!(**error, publish::Error::TopicMissing { .. }),
-            _ => false,
-        }
-    }
-}
-
 impl From<publish::Error> for Error {
     fn from(error: publish::Error) -> Self {
         Self::Publish(Box::new(error))
@@ -109,8 +99,8 @@ impl Classify for Error {
             Self::LastEventMissing { .. } => {
                 "see whether the database was restored from a snapshot or cloned, or rows of outbox.event were deleted by hand; if that was on purpose, run `postrider adopt`".to_owned()
             }
-            Self::CanaryMissing { .. } => {
-                "restore the publication with `postrider migrate`".to_owned()
+            Self::CanaryMissing { publication } => {
+                format!("restore the publication as `postrider migrate --print` shows it (alter publication {publication:?}), then run `postrider verify`: what was written meanwhile may be missing on Kafka")
             }
         }
     }

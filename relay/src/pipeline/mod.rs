@@ -24,7 +24,7 @@ use crate::telemetry::State;
 pub use error::Error;
 use flow::Flow;
 pub use origin::Origin;
-pub(crate) use origin::find_last_event;
+pub(crate) use origin::compare_with_database;
 use report::Report;
 pub use settings::Settings;
 
@@ -51,15 +51,28 @@ pub async fn run(
 ) -> Result<(), Error> {
     let mut resolver = settings.resolver();
     let mut report = Report::new(&settings.vitals);
+    let mut has_been_active = false;
     let mut pause = PAUSE_MIN;
     loop {
         let began = std::time::Instant::now();
-        let result = session::run(settings, &mut resolver, watchdog, stop).await;
+        let session = session::run(
+            settings,
+            &mut resolver,
+            watchdog,
+            stop,
+            &mut has_been_active,
+        );
+        let result = session.await;
         if stop.is_cancelled() {
             return Ok(());
         }
         if let Err(error) = result {
             match error.action() {
+                // What was right when the relay started may be right again; a relay that has worked
+                // does not leave.
+                Action::Refuse if has_been_active => {
+                    report.failed(State::Retrying, &error);
+                }
                 Action::Refuse => return Err(error),
                 Action::Halt | Action::Poison if policy.exit_on_halt => return Err(error),
                 Action::StandBy if policy.no_standby => return Err(error),

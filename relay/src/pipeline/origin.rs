@@ -1,5 +1,6 @@
 //! Whether the stream and the cluster are those in which the last session ended.
 
+use tokio_postgres::types::PgLsn;
 use uuid::{Uuid, Variant, Version};
 
 use super::Error;
@@ -69,17 +70,12 @@ impl Origin {
             }
         }
         self.compare_timeline(progress)?;
-        let moved = |what, found: Lsn| Error::Moved {
-            what,
-            found: found.to_string(),
-            recorded: progress.resume_lsn.to_string(),
-        };
         match self.confirmed_flush_lsn {
-            Some(slot) if slot > progress.resume_lsn => Err(moved("the replication slot", slot)),
-            _ if progress.resume_lsn > self.system.wal_flush => Err(moved(
-                "the end of the write-ahead log",
-                self.system.wal_flush,
-            )),
+            Some(slot) if slot > progress.resume_lsn => Err(Error::Moved {
+                what: "the replication slot",
+                found: slot.to_string(),
+                recorded: progress.resume_lsn.to_string(),
+            }),
             _ => Ok(()),
         }
     }
@@ -110,30 +106,50 @@ impl Origin {
     }
 }
 
-/// Whether the last published event is still in the table; a volume snapshot or a clone that is
-/// older has the same identity and timeline, and may lack events that are on Kafka.
+/// Compares the progress record with the database as it is now, after the record was read: so its
+/// position lies in the past, however fast another relay went on meanwhile.
 ///
-/// An event that retention has emptied, or whose id tells no time, proves nothing. One whose writer
-/// still waits for a synchronous standby is not visible yet; the next look finds it.
-pub(crate) async fn find_last_event(target: &Target, progress: &Progress) -> Result<(), Error> {
-    let Some((event_id, written_millis)) = progress.last_event_id.and_then(with_time) else {
-        return Ok(());
-    };
+/// The last published event must still be in the table. A volume snapshot or a clone that is older
+/// has the same identity and timeline, and may lack events that are on Kafka. An event that
+/// retention has emptied, or whose id tells no time or one to come, proves nothing. One whose writer still waits
+/// for a synchronous standby is not visible yet; the next look finds it.
+pub(crate) async fn compare_with_database(
+    target: &Target,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let last_event = progress.last_event_id.and_then(with_time);
+    let (event_id, written_millis) = last_event.unzip();
     let session = postgres::connect(target).await?;
-    let query = "select exists (select from outbox.event where id = $1) \
-                 or exists (select from outbox.ring_state \
-                   where emptied_at >= to_timestamp($2::float8 / 1000))";
+    let query = "select pg_current_wal_flush_lsn(), $1::uuid is null
+        or to_timestamp($2::float8 / 1000) > now()
+        or exists (select from outbox.event where ring in (0, 1, 2, 3, 4, 5, 6, 7) and id = $1)
+        or exists (select from outbox.ring_state
+          where emptied_at >= to_timestamp($2::float8 / 1000))";
     let row = session
         .client()
         .query_one(query, &[&event_id, &written_millis])
         .await
         .map_err(session.failed("looking for the last published event"));
     session.close().await;
-    if row?.get(0) {
-        Ok(())
-    } else {
-        Err(Error::LastEventMissing { event_id })
+    let row = row?;
+    let wal_flush: PgLsn = row.get(0);
+    is_past(progress, Lsn::new(wal_flush.into()))?;
+    match event_id {
+        Some(event_id) if !row.get::<_, bool>(1) => Err(Error::LastEventMissing { event_id }),
+        _ => Ok(()),
     }
+}
+
+/// Nothing can be published that is not written: a log that ends before the position is another.
+fn is_past(progress: &Progress, wal_flush: Lsn) -> Result<(), Error> {
+    if progress.resume_lsn <= wal_flush {
+        return Ok(());
+    }
+    Err(Error::Moved {
+        what: "the end of the write-ahead log",
+        found: wal_flush.to_string(),
+        recorded: progress.resume_lsn.to_string(),
+    })
 }
 
 /// The time that a version 7 id begins with, in milliseconds since the Unix epoch.
@@ -204,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_position_in_the_future_halts() {
-        let error = compare(|origin| origin.system.wal_flush = Lsn::new(99)).unwrap_err();
+        is_past(&progress(), Lsn::new(100)).unwrap();
+        let error = is_past(&progress(), Lsn::new(99)).unwrap_err();
         assert!(matches!(error, Error::Moved { .. }), "{error}");
     }
 

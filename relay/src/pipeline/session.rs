@@ -19,12 +19,13 @@ use crate::source::{self, Gulp, ReplicationConnection};
 /// Gulps that may wait for the pipeline. With some 256 KiB each this bounds what is read ahead.
 const GULPS_WAITING_MAX: usize = 4;
 
-/// Runs one session until `stop` or an error.
+/// Runs one session until `stop` or an error. `has_been_active` is set once it begins to publish.
 pub(super) async fn run(
     settings: &Settings,
     resolver: &mut Resolver,
     watchdog: &Watchdog,
     stop: &CancellationToken,
+    has_been_active: &mut bool,
 ) -> Result<(), Error> {
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
     let origin = Origin::read(&mut connection, &settings.slot).await?;
@@ -45,6 +46,7 @@ pub(super) async fn run(
         resolver,
         watchdog,
         stop,
+        has_been_active,
     };
     let result = session.publish(&origin, gulps, confirmed).await;
     close.cancel();
@@ -73,6 +75,7 @@ struct Session<'a> {
     resolver: &'a mut Resolver,
     watchdog: &'a Watchdog,
     stop: &'a CancellationToken,
+    has_been_active: &'a mut bool,
 }
 
 impl Session<'_> {
@@ -101,7 +104,7 @@ impl Session<'_> {
     async fn compare(&self, origin: &Origin, opened: &Opened) -> Result<(), Error> {
         let progress = opened.progress.get();
         origin.compare(progress, &opened.kafka_cluster_id)?;
-        origin::find_last_event(&self.settings.target, progress).await
+        origin::compare_with_database(&self.settings.target, progress).await
     }
 
     async fn run_flow(
@@ -115,6 +118,7 @@ impl Session<'_> {
         let mut progress = opened.progress.get().clone();
         confirmed.send_replace(progress.resume_lsn);
         tracing::info!(resume_lsn = %progress.resume_lsn, slot = self.settings.slot, "active");
+        *self.has_been_active = true;
         self.settings.vitals.active(&progress);
         progress.source.timeline = origin.system.timeline;
         let heart = self.watchdog.heart("pipeline");

@@ -9,7 +9,7 @@ use crate::publish::{OpenTransaction, Progress};
 ///
 /// Invariant: an event is published again only if the progress record does not cover it. PostgreSQL
 /// sends again what it was not told about, so every session begins with events that are on Kafka
-/// (`tests`, `suites::crash`).
+/// (`tests`, `suites::chaos`).
 #[derive(Debug)]
 pub(super) struct Transaction {
     commit_lsn: Lsn,

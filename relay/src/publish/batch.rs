@@ -15,7 +15,7 @@ use super::OpenTransaction;
 ///
 /// Invariant: a batch that leaves with [`Batch::open`] at `None` ends where a database transaction
 /// ends, so the events of one database transaction become visible together
-/// (`tests::a_transaction_without_its_commit_stays_behind`; `suites::sabotage::tear_transaction`).
+/// (`tests::a_transaction_without_its_commit_stays_behind`; `suites::sabotage::a_batch_that_ends_within_a_transaction_tears_it`).
 #[derive(Debug, Default)]
 pub struct Batch {
     arena: Arena,
@@ -51,16 +51,13 @@ impl Batch {
 
     /// A database transaction is complete: everything pushed so far may leave.
     pub fn end_transaction(&mut self, end_lsn: Lsn, commit_micros: i64) {
-        // A transaction of nothing but a canary has no time that anybody waits for.
-        if self.has_open_records() {
-            self.first_commit_micros.get_or_insert(commit_micros);
-            self.last_commit_micros = Some(commit_micros);
-        }
         self.whole = Mark {
             records: self.records.len(),
             bytes: self.arena.len(),
         };
         self.resume_lsn = Some(end_lsn);
+        self.first_commit_micros.get_or_insert(commit_micros);
+        self.last_commit_micros = Some(commit_micros);
     }
 
     /// Nothing of interest lies before `lsn`; called only while no transaction is open.
@@ -136,8 +133,8 @@ impl Batch {
         self.records.last().map(|record| record.event_id)
     }
 
-    /// When the transactions of this batch that have events were committed: the first and the
-    /// last, in microseconds since the Unix epoch.
+    /// When the transactions of this batch were committed: the first and the last, in
+    /// microseconds since the Unix epoch.
     pub fn commit_times(&self) -> Option<(i64, i64)> {
         self.first_commit_micros.zip(self.last_commit_micros)
     }

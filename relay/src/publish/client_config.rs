@@ -55,6 +55,17 @@ pub fn check(config: &KafkaConfig) -> Vec<Problem> {
         ))
     });
     let mut problems: Vec<Problem> = contradictions.collect();
+    let is_broker = |broker: &str| match broker.trim().rsplit_once(':') {
+        Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
+        // librdkafka takes 9092 then.
+        None => !broker.trim().is_empty(),
+    };
+    if !config.bootstrap_servers.split(',').all(is_broker) {
+        problems.push(Problem::new(
+            "kafka.bootstrap_servers",
+            "must be a list of host:port with ports from 1 to 65535",
+        ));
+    }
     if let Some(sasl) = &config.sasl {
         if !["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"].contains(&sasl.mechanism.as_str()) {
             problems.push(Problem::new(
@@ -210,6 +221,21 @@ mod tests {
             .map(|problem| problem.key.as_str())
             .collect();
         assert_eq!(keys, ["kafka.options.acks", "kafka.options.client.id"]);
+    }
+
+    #[test]
+    fn brokers_are_hosts_with_ports() {
+        let problems = |servers: &str| {
+            let mut config = config(&[]);
+            config.bootstrap_servers = servers.to_owned();
+            check(&config).len()
+        };
+        for servers in ["kafka", "kafka:9092", "a:1, [::1]:65535"] {
+            assert_eq!(problems(servers), 0, "{servers}");
+        }
+        for servers in ["", "kafka:99999", "kafka:0", ":9092", "a:1,"] {
+            assert_eq!(problems(servers), 1, "{servers}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Deliveries {
     acknowledged: AtomicUsize,
     /// Index of the record in its batch, and why.
     first_failure: Mutex<Option<(usize, KafkaError)>>,
-    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    last_error: LastError,
 }
 
 impl Deliveries {
@@ -42,10 +42,7 @@ impl Deliveries {
 
     /// The last error that belongs to no record.
     pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.last_error
-            .lock()
-            .expect("no code panics while it holds the error")
-            .clone()
+        self.last_error.get()
     }
 }
 
@@ -56,17 +53,7 @@ impl ClientContext for Deliveries {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::info!(%error, reason, "Kafka client reports an error");
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
-        let mut last = self
-            .last_error
-            .lock()
-            .expect("no code panics while it holds the error");
-        // "All brokers are down" says less than what went before it.
-        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
-            *last = Some((code, reason.to_owned()));
-        }
+        self.last_error.note(&error, reason);
     }
 }
 
@@ -106,19 +93,43 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// What a client said last of its connection.
+#[derive(Debug, Default)]
+struct LastError(Mutex<Option<(RDKafkaErrorCode, String)>>);
+
+impl LastError {
+    fn get(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.0
+            .lock()
+            .expect("no code panics while it holds the error")
+            .clone()
+    }
+
+    fn note(&self, error: &KafkaError, reason: &str) {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut last = self
+            .0
+            .lock()
+            .expect("no code panics while it holds the error");
+        // "All brokers are down" says less than what went before it.
+        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
+            *last = Some((code, reason.to_owned()));
+        }
+    }
+}
+
 /// The context of clients that only read.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    last_error: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    last_error: LastError,
 }
 
 impl Reading {
     /// The last error of the client.
     pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.last_error
-            .lock()
-            .expect("no code panics while it holds the error")
-            .clone()
+        self.last_error.get()
     }
 }
 
@@ -128,17 +139,7 @@ impl ClientContext for Reading {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
-        let mut last = self
-            .last_error
-            .lock()
-            .expect("no code panics while it holds the error");
-        // As above: "all brokers are down" says less than what went before it.
-        if code != RDKafkaErrorCode::AllBrokersDown || last.is_none() {
-            *last = Some((code, reason.to_owned()));
-        }
+        self.last_error.note(&error, reason);
     }
 }
 

@@ -17,8 +17,8 @@ use crate::encode::{Arena, Headers, Record};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::runtime::Heart;
 
-/// Longest time from the first record of a transaction to its acknowledgements, and again for its
-/// commit. Together below the transaction timeout of 20 s, so it is us who end a slow one.
+/// Longest time from the first record of a transaction to the acknowledgement of its last. Together
+/// with the commit's it lies below the transaction timeout of 20 s, so it is us who end a slow one.
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Longest `commit_transaction`: a slower one has an unknown outcome and ends the session.
@@ -45,7 +45,7 @@ const HEADERS_USUAL: usize = 6;
 /// id is fenced, and its unfinished transaction is aborted.
 ///
 /// Invariant: after any error it is dropped, never used again, because the outcome of what it was
-/// doing is unknown (`suites::crash`).
+/// doing is unknown (`suites::chaos`).
 pub struct TransactionalProducer {
     producer: BaseProducer<Deliveries>,
     transactional_id: String,
@@ -110,7 +110,7 @@ impl TransactionalProducer {
         if sabotaged(Sabotage::ProgressBeforeEvents) {
             self.begin()?;
             self.produce_progress(progress)?;
-            self.drain(batch, 1)?;
+            self.drain(batch, 1, Instant::now() + STEP_TIMEOUT)?;
             self.commit()?;
             self.producer.context().begin_batch();
         }
@@ -142,10 +142,10 @@ impl TransactionalProducer {
             }
             self.produce(index, records, arena, deadline)?;
         }
-        self.drain(batch, records.len())?;
+        self.drain(batch, records.len(), deadline)?;
         failpoints::hit(Failpoint::AckedNoProgress);
         self.produce_progress(progress)?;
-        self.drain(batch, records.len() + 1)?;
+        self.drain(batch, records.len() + 1, deadline)?;
         failpoints::hit(Failpoint::ProgressNoEndTxn);
         Ok(())
     }
@@ -236,11 +236,10 @@ impl TransactionalProducer {
     /// returns early either, so it is called without waiting and the thread sleeps in between.
     /// Each `flush` wakes every thread of librdkafka, so the pauses grow with what was waited
     /// already: a small batch is seen within 100 us, a large one costs no thousands of wake-ups.
-    fn drain(&self, batch: &Batch, count: usize) -> Result<(), Error> {
+    fn drain(&self, batch: &Batch, count: usize, deadline: Instant) -> Result<(), Error> {
         const PAUSE_MIN: Duration = Duration::from_micros(100);
         const PAUSE_MAX: Duration = Duration::from_millis(2);
         let begun = Instant::now();
-        let deadline = begun + STEP_TIMEOUT;
         let (records, _) = batch.records();
         loop {
             let flushed = self.producer.flush(Duration::ZERO);

@@ -67,22 +67,18 @@ impl Gulp {
     /// The messages, in the server's order. After an error the rest cannot be read.
     pub fn messages(&self) -> impl Iterator<Item = Result<WalMessage<'_>, Error>> {
         let mut rest = &self.bytes[..];
-        std::iter::from_fn(move || match split_frame(rest) {
-            Ok(Some((frame, after))) => {
-                rest = after;
-                Some(frame.wal_message())
-            }
-            Ok(None) => None,
-            Err(error) => {
-                rest = &[];
-                Some(Err(error))
-            }
+        std::iter::from_fn(move || {
+            let (frame, after) = match split_frame(rest) {
+                Ok(split) => split?,
+                Err(error) => {
+                    rest = &[];
+                    return Some(Err(error));
+                }
+            };
+            let message = frame.wal_message();
+            rest = if message.is_ok() { after } else { &[] };
+            Some(message)
         })
-    }
-
-    /// The size in bytes, for limits on memory.
-    pub fn len_bytes(&self) -> usize {
-        self.bytes.len()
     }
 
     /// Whether the socket had no more when this was read: the reader has caught up. A gulp that

@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::message::backend::Message;
@@ -36,6 +36,7 @@ use super::{Error, Gulp, WAL_SENDER_TIMEOUT, notice};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::lsn::Lsn;
 use crate::postgres::{Io, ServerError};
+use crate::runtime::clock;
 
 /// The longest time between two status updates. The walsender asks for one after half its timeout
 /// and gives up after the whole.
@@ -170,7 +171,11 @@ impl Link {
                     self.paused_until = None;
                 }
                 filled = self.intake.fill(&mut self.io, at_once), if is_listening => {
-                    self.take_in(filled.map_err(Error::Lost)?)?;
+                    let taken = filled.map_err(Error::Lost).and_then(|filled| self.take_in(filled));
+                    if let Err(error) = taken {
+                        self.hand_over(gulps, stop).await;
+                        return Err(error);
+                    }
                     if sabotaged(Sabotage::ConfirmEarly) {
                         self.send_status(Lsn::INVALID).await?;
                     }
@@ -201,7 +206,7 @@ impl Link {
         }
         let message = self
             .feedback
-            .status_update(unix_micros(), !self.heard_since_status);
+            .status_update(clock::now_micros(), !self.heard_since_status);
         let sent = async {
             self.io.write_all(&message).await?;
             self.io.flush().await
@@ -267,6 +272,17 @@ impl Link {
         }
     }
 
+    /// What came before the end of the stream is whole, so the pipeline gets it.
+    async fn hand_over(&mut self, gulps: &mpsc::Sender<Gulp>, stop: &CancellationToken) {
+        for gulp in self.waiting.drain(..) {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                sent = gulps.send(gulp) => if sent.is_err() { return },
+            }
+        }
+    }
+
     /// Acts on a message that is not copy data.
     fn heed(&self, mut frame: BytesMut) -> Result<(), Error> {
         let message = Message::parse(&mut frame).map_err(Error::Lost)?;
@@ -321,17 +337,6 @@ impl Link {
         }
         Ok(false)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "shown to operators by the server, decides nothing"
-)]
-fn unix_micros() -> i64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

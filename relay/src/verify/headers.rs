@@ -1,4 +1,4 @@
-//! Whether a record's headers and timestamp say what the row says (`interface.md`, section 4), and
+//! Whether a record's headers and timestamp say what the row says (`outbox-sdk/contract/RECORD.md`), and
 //! the commit position that they claim.
 
 use std::collections::BTreeMap;

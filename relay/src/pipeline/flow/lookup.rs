@@ -31,20 +31,34 @@ impl Flow<'_> {
         }
     }
 
-    /// The partition count by which the keys of `topic` are mapped from now on.
+    /// The partition count by which the keys of `topic` are mapped. Asked for once in a session, so
+    /// that a topic that was deleted is missed before a record is produced to it.
     ///
     /// Invariant: it stays what it was at the topic's first event, whatever partitions are added, so
     /// that no key moves behind its own earlier events.
     pub(super) async fn learn_partitions(&mut self, topic: &str) -> Result<u32, Error> {
-        let count = self.publisher.partition_count(topic).await?;
-        let missing = || publish::Error::TopicMissing {
-            topic: topic.to_owned(),
+        // A failure of the batch under way comes first, and the publisher's queue is empty then.
+        self.outcome().await?;
+        let found = self.publisher.partition_count(topic).await?;
+        let topic = topic.to_owned();
+        let Some(found) = found else {
+            return Err(publish::Error::TopicMissing { topic }.into());
         };
-        let count = count.ok_or_else(missing)?;
-        self.progress
+        let recorded = *self
+            .progress
             .partition_counts
-            .insert(topic.to_owned(), count);
-        Ok(count)
+            .entry(topic.clone())
+            .or_insert(found);
+        if recorded > found {
+            let missing = publish::Error::PartitionsMissing {
+                topic,
+                recorded,
+                found,
+            };
+            return Err(missing.into());
+        }
+        self.partition_counts.insert(topic, recorded);
+        Ok(recorded)
     }
 
     /// Asks the registry until it answers; the stream waits, and keepalives go on. What is whole
@@ -62,11 +76,13 @@ impl Flow<'_> {
         })?;
         let mut has_warned = false;
         loop {
-            self.heart.beat();
+            // Each question has its own limit, and one look may need many.
+            self.heart.rest();
             let fetched = self
                 .resolver
                 .fetch(&route.subject, event.schema_ref, schema_ref)
                 .await;
+            self.heart.beat();
             let error = match fetched {
                 Ok(schema) => return Ok(schema),
                 Err(error) => error,

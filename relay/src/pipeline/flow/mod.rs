@@ -7,6 +7,7 @@
 
 mod lookup;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -28,6 +29,17 @@ use crate::runtime::{Heart, clock};
 use crate::source::{Gulp, WalMessage};
 use crate::telemetry::Vitals;
 
+/// What the publisher does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Publishing {
+    /// It waits for a batch.
+    Free,
+    /// It has one.
+    UnderWay,
+    /// It failed; what it was doing is settled by the next session.
+    Gone,
+}
+
 /// The pipeline of one session.
 pub(super) struct Flow<'a> {
     resolver: &'a mut Resolver,
@@ -42,7 +54,9 @@ pub(super) struct Flow<'a> {
     batch: Batch,
     batch_began: Option<Instant>,
     spare: Option<Batch>,
-    under_way: bool,
+    publishing: Publishing,
+    /// Partition counts that were compared with the cluster in this session.
+    partition_counts: HashMap<String, u32>,
     transaction: Option<Transaction>,
     canary: Canary,
     /// The last gulp emptied the socket.
@@ -74,7 +88,8 @@ impl<'a> Flow<'a> {
             batch: Batch::default(),
             batch_began: None,
             spare: None,
-            under_way: false,
+            publishing: Publishing::Free,
+            partition_counts: HashMap::new(),
             transaction: None,
             canary: Canary::new(settings.target.clone(), settings.publication.clone()),
             is_drained: true,
@@ -90,16 +105,22 @@ impl<'a> Flow<'a> {
         stop: &CancellationToken,
     ) -> Result<Ended, Error> {
         let result = self.turn(&mut gulps, stop).await;
-        if let Err(error) = &result
-            && matches!(error.action(), Action::Poison | Action::Halt)
-            && !error.is_of_publisher()
-        {
-            // What is whole and before the fault leaves first.
-            self.finish().await?;
-        }
+        // What is whole and before the end leaves first.
+        let leaves_first = match &result {
+            Ok(ended) => matches!(ended, Ended::SourceGone),
+            Err(error) => matches!(error.action(), Action::Poison | Action::Halt),
+        };
+        let finished = match self.publishing {
+            Publishing::Gone => Ok(()),
+            _ if leaves_first => self.finish().await,
+            _ => Ok(()),
+        };
         self.heart.rest();
         self.publisher.close().await;
-        result
+        match (result, finished) {
+            (Ok(_), Err(error)) => Err(error),
+            (result, _) => result,
+        }
     }
 
     async fn turn(
@@ -109,7 +130,8 @@ impl<'a> Flow<'a> {
     ) -> Result<Ended, Error> {
         loop {
             self.heart.beat();
-            let room = self.batch.bytes() < self.bytes_max || !self.under_way;
+            let is_under_way = self.publishing == Publishing::UnderWay;
+            let room = self.batch.bytes() < self.bytes_max || !is_under_way;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
@@ -117,7 +139,7 @@ impl<'a> Flow<'a> {
                     return Ok(Ended::Stopped);
                 }
                 // A committed batch makes room for the next.
-                outcome = self.publisher.outcome(), if self.under_way => self.committed(outcome)?,
+                outcome = self.publisher.outcome(), if is_under_way => self.committed(outcome)?,
                 gulp = gulps.recv(), if room => match gulp {
                     Some(gulp) => {
                         failpoints::hit(Failpoint::AfterRead);
@@ -134,7 +156,8 @@ impl<'a> Flow<'a> {
             let old = self
                 .batch_began
                 .is_some_and(|began| began.elapsed() >= self.time_max);
-            if !self.under_way && (drained || old || self.batch.bytes() >= self.bytes_max) {
+            let is_free = self.publishing == Publishing::Free;
+            if is_free && (drained || old || self.batch.bytes() >= self.bytes_max) {
                 if drained {
                     self.note_idle();
                 }
@@ -221,7 +244,7 @@ impl<'a> Flow<'a> {
         let position = transaction.position();
         self.vitals.event_read();
         let route = self.router.route(event)?;
-        let count = match self.progress.partition_counts.get(&*route.topic) {
+        let count = match self.partition_counts.get(&*route.topic) {
             Some(count) => *count,
             None => self.learn_partitions(&route.topic).await?,
         };
@@ -310,25 +333,28 @@ impl<'a> Flow<'a> {
         }
         batch.sabotage();
         self.publisher.publish(batch, self.progress.clone());
-        self.under_way = true;
+        self.publishing = Publishing::UnderWay;
     }
 
     /// Waits until the publisher is free.
     async fn outcome(&mut self) -> Result<(), Error> {
-        if self.under_way {
+        self.heart.beat();
+        if self.publishing == Publishing::UnderWay {
             let outcome = self.publisher.outcome().await;
             self.committed(outcome)?;
         }
+        self.heart.beat();
         Ok(())
     }
 
     fn committed(&mut self, outcome: Option<publish::Outcome>) -> Result<(), Error> {
-        self.under_way = false;
+        self.publishing = Publishing::Gone;
         let gone = publish::Error::Stopped {
             doing: "publishing",
         };
         let mut outcome = outcome.ok_or(gone)?;
         let committed = outcome.result?;
+        self.publishing = Publishing::Free;
         let events = outcome.batch.records().0.len();
         tracing::debug!(events, resume_lsn = %committed.get().resume_lsn, took = ?outcome.duration, "committed");
         self.vitals
