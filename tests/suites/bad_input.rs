@@ -196,6 +196,15 @@ async fn a_missing_publication_halts() -> Result<()> {
     assert_halts(&scenario, "publication").await
 }
 
+/// The server says nothing about it; only the canary that stays away tells.
+#[tokio::test]
+async fn a_publication_without_the_outbox_halts() -> Result<()> {
+    let scenario = ready("bad_published").await?;
+    let replace = "create table other (); alter publication postrider set table other";
+    scenario.client().await?.batch_execute(replace).await?;
+    assert_halts(&scenario, "the canary did not come back").await
+}
+
 #[tokio::test]
 async fn a_slot_that_was_dropped_halts_and_so_does_its_successor() -> Result<()> {
     let scenario = ready("bad_slot").await?;
