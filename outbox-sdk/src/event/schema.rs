@@ -12,7 +12,7 @@ use outbox_contract::schema::{self, CompiledSchema};
 /// static GREETED: EventSchema = EventSchema::new(
 ///     r#"{"type": "record", "name": "Greeted", "fields": [{"name": "name", "type": "string"}]}"#,
 /// );
-/// assert_eq!(GREETED.compiled()?.fingerprint().to_string(), "sha256:9b79e9e4c1f0f4e5");
+/// assert_eq!(GREETED.compiled()?.fingerprint().to_string(), "sha256:8aa6111b1a075cf5");
 /// # Ok::<(), &outbox_sdk::contract::schema::Error>(())
 /// ```
 #[derive(Debug)]
