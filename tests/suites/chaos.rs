@@ -40,7 +40,7 @@ struct Plan {
     workload: WorkloadOptions,
 }
 
-/// A fifth of the real thing, for every day.
+/// An eighth of the real thing, for every day.
 #[tokio::test]
 async fn a_relay_killed_at_every_window_loses_and_doubles_nothing() -> Result<()> {
     let plan = Plan {

@@ -21,7 +21,8 @@ pub enum Action {
     /// Another relay holds the replication slot or took over the `transactional_id`: wait for the
     /// slot as a standby, touching nothing.
     StandBy,
-    /// The configuration is wrong in a way that waiting does not mend: exit with code 2.
+    /// The configuration is wrong in a way that waiting does not mend: exit with code 2, unless the
+    /// relay has worked before with the same; then try again.
     Refuse,
 }
 

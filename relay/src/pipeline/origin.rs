@@ -188,7 +188,6 @@ mod tests {
             system: SystemIdentity {
                 system_identifier: "7".to_owned(),
                 timeline: 2,
-                wal_flush: Lsn::new(200),
                 database: Some("orders".to_owned()),
             },
             history: vec![TimelineSwitch {

@@ -96,19 +96,15 @@ impl Publisher {
         self.outcomes.recv().await
     }
 
-    /// The partition count of a topic; `None` when there is none.
+    /// The partition count of a topic; `None` when there is none. Ask while no batch is under way.
     pub async fn partition_count(&self, topic: &str) -> Result<Option<u32>, Error> {
         let stopped = || Error::Stopped {
             doing: "asking for the topics",
         };
         let (reply, answer) = oneshot::channel();
         let question = Command::PartitionCount(topic.to_owned(), reply);
-        let commands = self.commands.clone();
-        // The queue is full while a batch is under way.
-        tokio::task::spawn_blocking(move || commands.send(question).is_ok())
-            .await
-            .map_err(|_| stopped())?;
         // A thread that has ended drops the question, and with it the answer's other end.
+        let _asked = self.commands.try_send(question);
         answer.await.map_err(|_| stopped())?
     }
 

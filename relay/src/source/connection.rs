@@ -17,7 +17,7 @@ pub struct ReplicationConnection {
     wire: Wire,
 }
 
-/// What `IDENTIFY_SYSTEM` answers: which cluster this is and where its log stands. A position is
+/// What `IDENTIFY_SYSTEM` answers: which cluster this is, and on which timeline. A position is
 /// meaningful only together with these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemIdentity {
@@ -25,8 +25,6 @@ pub struct SystemIdentity {
     pub system_identifier: String,
     /// The current timeline.
     pub timeline: u32,
-    /// Where the log is flushed to.
-    pub wal_flush: Lsn,
     /// The database of the connection.
     pub database: Option<String>,
 }
@@ -64,18 +62,17 @@ impl ReplicationConnection {
         };
         let mut fields = rows.into_iter().next().unwrap_or_default().into_iter();
         let mut field = || fields.next().flatten();
-        let (Some(system_identifier), Some(timeline), Some(wal_flush)) =
+        let (Some(system_identifier), Some(timeline), Some(_wal_flush)) =
             (field(), field(), field())
         else {
             return Err(unexpected);
         };
-        let (Ok(timeline), Ok(wal_flush)) = (timeline.parse(), wal_flush.parse()) else {
+        let Ok(timeline) = timeline.parse() else {
             return Err(unexpected);
         };
         Ok(SystemIdentity {
             system_identifier,
             timeline,
-            wal_flush,
             database: field(),
         })
     }

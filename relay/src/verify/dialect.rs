@@ -1,6 +1,6 @@
 //! Whether a decoded Avro value says what the row's JSON says.
 //!
-//! The payload dialect (`design.md`, "The event contract"), read a second time and backwards: the
+//! The payload dialect (`outbox_contract::transcode`), read a second time and backwards: the
 //! transcoder asks how JSON becomes Avro, this asks whether two finished values mean the same. It
 //! shares no line with the transcoder, so an error there is not repeated here. Numbers are compared
 //! exactly, in decimal.
