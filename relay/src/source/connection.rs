@@ -4,7 +4,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
-use super::slot::Origin;
+use super::slot::Subscription;
 use super::stream::WalStream;
 use super::timeline::{self, TimelineSwitch};
 use super::{Error, WAL_SENDER_TIMEOUT, notice};
@@ -117,7 +117,7 @@ impl ReplicationConnection {
         publication: &str,
         start: Lsn,
     ) -> Result<WalStream, Error> {
-        let origin = Origin {
+        let subscription = Subscription {
             slot: slot.to_owned(),
             publication: publication.to_owned(),
         };
@@ -130,10 +130,10 @@ impl ReplicationConnection {
             match self.wire.receive().await.map_err(Error::Lost)? {
                 Received::CopyBoth => {
                     let (io, read_ahead) = self.wire.into_parts();
-                    return Ok(WalStream::new(io, read_ahead, origin, start));
+                    return Ok(WalStream::new(io, read_ahead, subscription, start));
                 }
                 Received::Message(Message::ErrorResponse(body)) => {
-                    return Err(origin.start_error(ServerError::from_fields(body.fields())));
+                    return Err(subscription.start_error(ServerError::from_fields(body.fields())));
                 }
                 Received::Message(Message::NoticeResponse(body)) => notice::observe(&body)?,
                 Received::Message(Message::ParameterStatus(_)) => {}

@@ -14,12 +14,12 @@ const UNDEFINED_FILE: &str = "58P01";
 
 /// The slot and publication of a stream, for its errors.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
+pub(super) struct Subscription {
     pub(super) slot: String,
     pub(super) publication: String,
 }
 
-impl Origin {
+impl Subscription {
     /// The answer to `START_REPLICATION`.
     pub(super) fn start_error(&self, source: Box<ServerError>) -> Error {
         let slot = self.slot.clone();
@@ -85,8 +85,8 @@ mod tests {
         })
     }
 
-    fn origin() -> Origin {
-        Origin {
+    fn subscription() -> Subscription {
+        Subscription {
             slot: "postrider_a".into(),
             publication: "postrider".into(),
         }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_slot_in_use_names_its_process() {
         let message = "replication slot \"a1\" is active for PID 4711";
-        match origin().start_error(answer("55006", "ReplicationSlotAcquire", message)) {
+        match subscription().start_error(answer("55006", "ReplicationSlotAcquire", message)) {
             error @ Error::SlotInUse {
                 pid: Some(4711), ..
             } => {
@@ -111,11 +111,11 @@ mod tests {
     fn the_same_sqlstate_means_another_thing_at_another_moment() {
         let missing = || answer("42704", "", "does not exist");
         assert!(matches!(
-            origin().start_error(missing()),
+            subscription().start_error(missing()),
             Error::SlotMissing { .. }
         ));
         assert!(matches!(
-            origin().stream_error(missing()),
+            subscription().stream_error(missing()),
             Error::PublicationMissing { .. }
         ));
     }
@@ -144,12 +144,12 @@ mod tests {
                 "requested WAL segment has been removed",
             ),
         ] {
-            let error = origin().start_error(refusal);
+            let error = subscription().start_error(refusal);
             assert!(matches!(error, Error::SlotLost { .. }), "{error:?}");
         }
         let off = answer("55000", "CheckLogicalDecodingRequirements", "wal_level");
         assert!(matches!(
-            origin().start_error(off),
+            subscription().start_error(off),
             Error::LogicalDecodingOff(_)
         ));
         let other = answer(
@@ -157,14 +157,15 @@ mod tests {
             "CreateDecodingContext",
             "was not created in this database",
         );
-        let error = origin().start_error(other);
+        let error = subscription().start_error(other);
         assert!(matches!(error, Error::StartReplication { .. }), "{error:?}");
         assert_eq!(error.action(), Action::Halt);
     }
 
     #[test]
     fn a_shutdown_is_no_failure_of_the_walsender() {
-        let error = origin().stream_error(answer("57P01", "ProcessInterrupts", "terminating"));
+        let error =
+            subscription().stream_error(answer("57P01", "ProcessInterrupts", "terminating"));
         assert!(
             matches!(error, Error::ServerClosed { source: Some(_) }),
             "{error:?}"

@@ -31,7 +31,7 @@ use super::feedback::Feedback;
 use super::gulp::{COPY_DATA_TAG, WalMessage};
 use super::intake::{Filled, Intake};
 use super::pace::{PAUSE, Pace};
-use super::slot::Origin;
+use super::slot::Subscription;
 use super::{Error, Gulp, WAL_SENDER_TIMEOUT, notice};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::lsn::Lsn;
@@ -57,16 +57,21 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct WalStream {
     io: Box<dyn Io>,
     intake: Intake,
-    origin: Origin,
+    subscription: Subscription,
     start: Lsn,
 }
 
 impl WalStream {
-    pub(super) fn new(io: Box<dyn Io>, read_ahead: BytesMut, origin: Origin, start: Lsn) -> Self {
+    pub(super) fn new(
+        io: Box<dyn Io>,
+        read_ahead: BytesMut,
+        subscription: Subscription,
+        start: Lsn,
+    ) -> Self {
         Self {
             io,
             intake: Intake::new(read_ahead),
-            origin,
+            subscription,
             start,
         }
     }
@@ -97,7 +102,7 @@ pub async fn stream(
 struct Link {
     io: Box<dyn Io>,
     intake: Intake,
-    origin: Origin,
+    subscription: Subscription,
     feedback: Feedback,
     pace: Pace,
     /// Gulps that the pipeline has not taken yet; nothing is read while there are any.
@@ -117,7 +122,7 @@ impl Link {
         Self {
             io: wal.io,
             intake: wal.intake,
-            origin: wal.origin,
+            subscription: wal.subscription,
             feedback: Feedback::new(wal.start),
             pace: Pace::new(now),
             waiting: VecDeque::new(),
@@ -289,7 +294,7 @@ impl Link {
         match message {
             Some(Message::NoticeResponse(body)) => notice::observe(&body),
             Some(Message::ErrorResponse(body)) => Err(self
-                .origin
+                .subscription
                 .stream_error(ServerError::from_fields(body.fields()))),
             // A setting was reloaded.
             Some(Message::ParameterStatus(_)) => Ok(()),

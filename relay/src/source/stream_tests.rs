@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn origin() -> Origin {
-    Origin {
+fn subscription() -> Subscription {
+    Subscription {
         slot: "postrider_orders".to_owned(),
         publication: "postrider".to_owned(),
     }
@@ -25,7 +25,7 @@ async fn an_error_that_came_with_the_answer_to_the_start_is_heard_at_once() {
     let wal = WalStream::new(
         Box::new(client),
         publication_missing(),
-        origin(),
+        subscription(),
         Lsn::INVALID,
     );
     let (gulps, _taken) = mpsc::channel(1);
