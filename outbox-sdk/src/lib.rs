@@ -56,17 +56,28 @@
 //!   the limits before a row exists.
 //! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
 //!
-//! Cargo features: `sqlx` for transactions of the current sqlx; it brings no runtime and no TLS.
-//! The table comes from `postrider migrate`. With a pooler in transaction mode, such as `PgBouncer`,
-//! set sqlx's `statement_cache_capacity(0)`, as for all statements.
+//! Cargo features, none of them on by default and none with a C library:
+//!
+//! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
+//! - `tokio-postgres`: its transactions.
+//!
+//! The table comes from `postrider migrate`. Everything here works through a pooler in transaction
+//! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.
 
 pub mod context;
-#[cfg(feature = "sqlx")]
+#[cfg_attr(
+    not(any(feature = "sqlx", feature = "tokio-postgres")),
+    expect(
+        dead_code,
+        unused_variables,
+        clippy::unused_async,
+        reason = "without a driver no transaction can exist, so nothing is ever written"
+    )
+)]
 mod emit;
 mod event;
 
 pub use context::Context;
-#[cfg(feature = "sqlx")]
 pub use emit::{Connection, EmitError, InTransaction, emit, emit_all};
 pub use event::{Event, EventId, EventSchema, ParseEventIdError};
 pub use outbox_contract as contract;

@@ -52,8 +52,8 @@ pub enum EmitError {
         #[source]
         source: Box<EmitError>,
     },
-    /// The table is missing. Roll back; nothing will work before the migration.
-    #[error("the table outbox.event is missing or too old: run `postrider migrate`")]
+    /// The schema `outbox` is missing or older than this crate. Roll back; nothing will work before the migration.
+    #[error("the schema outbox is missing or too old: run `postrider migrate`")]
     NotMigrated {
         /// What the driver says.
         #[source]
@@ -74,7 +74,7 @@ pub enum EmitError {
         "the event was not inserted: roll back, and repeat the transaction if the cause passed"
     )]
     Insert {
-        /// What the driver says; for sqlx, an [`sqlx::Error`].
+        /// What the driver says: an `sqlx::Error` or a `tokio_postgres::Error`.
         #[source]
         source: DriverError,
     },
@@ -91,22 +91,20 @@ impl EmitError {
         }
     }
 
-    pub(super) fn of_sqlx(error: sqlx::Error) -> Self {
+    /// By the SQLSTATE, so that every driver's errors are told apart alike.
+    #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+    pub(super) fn of_database(code: Option<&str>, source: DriverError) -> Self {
         // https://www.postgresql.org/docs/current/errcodes-appendix.html
         const UNDEFINED_TABLE: &str = "42P01";
         const UNDEFINED_COLUMN: &str = "42703";
+        const UNDEFINED_FUNCTION: &str = "42883";
         const INVALID_SCHEMA_NAME: &str = "3F000";
         const INSUFFICIENT_PRIVILEGE: &str = "42501";
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code);
-        let code = code.as_deref().unwrap_or_default().to_owned();
-        let source = error.into();
-        match code.as_str() {
-            UNDEFINED_TABLE | UNDEFINED_COLUMN | INVALID_SCHEMA_NAME => {
+        match code {
+            Some(UNDEFINED_TABLE | UNDEFINED_COLUMN | UNDEFINED_FUNCTION | INVALID_SCHEMA_NAME) => {
                 Self::NotMigrated { source }
             }
-            INSUFFICIENT_PRIVILEGE => Self::NotPermitted { source },
+            Some(INSUFFICIENT_PRIVILEGE) => Self::NotPermitted { source },
             _ => Self::Insert { source },
         }
     }

@@ -1,9 +1,10 @@
 //! Writing events into the transaction of the change that they tell of.
 
 mod connection;
+mod driver;
 mod error;
-mod insert;
 mod row;
+mod statement;
 
 use crate::{Event, EventId, context};
 
@@ -38,11 +39,25 @@ use row::{Row, Shared};
 ///     let _ = emit(connection, &event).await;
 /// }
 /// ```
+/// ```compile_fail,E0277
+/// # use outbox_sdk::{Event, emit};
+/// async fn wrong(client: &mut tokio_postgres::Client, event: impl Event) {
+///     let _ = emit(client, &event).await;
+/// }
 /// ```
+///
+/// Transactions of sqlx and tokio-postgres will, each with the feature of that name:
+///
+/// ```
+/// # #[cfg(all(feature = "sqlx", feature = "tokio-postgres"))] {
 /// # use outbox_sdk::{Event, emit};
 /// async fn right(tx: &mut sqlx::PgTransaction<'_>, event: impl Event) {
 ///     let _ = emit(tx, &event).await;
 /// }
+/// async fn as_right(tx: &mut tokio_postgres::Transaction<'_>, event: impl Event) {
+///     let _ = emit(tx, &event).await;
+/// }
+/// # }
 /// ```
 pub async fn emit<T, E>(tx: &mut T, event: &E) -> Result<EventId, EmitError>
 where
@@ -52,7 +67,7 @@ where
     let shared = Shared::new::<&E>(&context::current())?;
     let row = Row::new(event)?;
     let id = row.id;
-    insert::one(tx.connection(), &shared, row).await?;
+    driver::execute(tx.connection(), statement::one(shared, row)).await?;
     Ok(id)
 }
 
@@ -62,9 +77,9 @@ where
 /// before anything is sent. Without events nothing is sent at all.
 ///
 /// ```
-/// # use outbox_sdk::{EmitError, Event, emit_all};
+/// # use outbox_sdk::{EmitError, Event, InTransaction, emit_all};
 /// async fn place<E: Event>(
-///     tx: &mut sqlx::PgTransaction<'_>,
+///     tx: &mut impl InTransaction,
 ///     events: &[E],
 /// ) -> Result<(), EmitError> {
 ///     let ids = emit_all(tx, events).await?;
@@ -85,7 +100,7 @@ where
         .collect::<Result<_, _>>()?;
     let ids = rows.iter().map(|row| row.id).collect();
     if !rows.is_empty() {
-        insert::all(tx.connection(), &shared, rows).await?;
+        driver::execute(tx.connection(), statement::all(shared, rows)).await?;
     }
     Ok(ids)
 }
