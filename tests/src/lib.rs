@@ -23,7 +23,7 @@ pub use oracle::{judge, judge_with};
 pub use relay_binary::relay_binary;
 pub use relay_process::RelayProcess;
 pub use scenario::Scenario;
-pub use stack::{own_stack, shared_stack};
+pub use stack::{own_stack, register, shared_stack};
 pub use wait::{Observed, wait_until};
 pub use workload::{
     AGGREGATE_TYPE, EVENT_TYPE, ORDER_FIELD, SCHEMA, Workload, WorkloadOptions, Written,

@@ -1,8 +1,8 @@
 //! The servers that tests share, and servers for one test alone.
 
 use anyhow::Result;
-use postrider::local::{PostgresOptions, Stack, StackOptions};
-use tokio::sync::OnceCell;
+use postrider::local::{PostgresOptions, Registry, Stack, StackOptions};
+use tokio::sync::{Mutex, OnceCell};
 
 /// Every scenario on the shared server has a replication slot and a connection or two that stay
 /// until the end of the test binary.
@@ -45,4 +45,17 @@ pub async fn own_stack() -> Result<Stack> {
         ..StackOptions::default()
     })
     .await?)
+}
+
+/// Registers a schema that other tests may register at the same time: one call at a time, since a
+/// registry may refuse a subject that another call is just making.
+///
+/// # Errors
+///
+/// The registry refused.
+pub async fn register(registry: &Registry, subject: &str, schema: &str) -> Result<()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let _turn = TURN.lock().await;
+    registry.register(subject, schema).await?;
+    Ok(())
 }

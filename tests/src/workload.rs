@@ -20,9 +20,10 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::postgres::{PgPool, PgTransaction};
-use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
+
+use crate::stack::register;
 
 /// The aggregate type of the events, to be given to `Scenario::create_topic`.
 pub const AGGREGATE_TYPE: &str = "order";
@@ -46,17 +47,13 @@ pub const SCHEMA: &str = r#"{"type": "record", "name": "shop.OrderChanged", "fie
     {"name": "quantities", "type": {"type": "array", "items": "int"}},
     {"name": "weight", "type": "double"}]}"#;
 
-/// Registers the contract. Registries refuse a subject that is being made by another call, hence
-/// one call at a time.
+/// Registers the contract.
 ///
 /// # Errors
 ///
 /// The registry refused.
 pub async fn register_contract(registry: &Registry) -> Result<()> {
-    static TURN: Mutex<()> = Mutex::const_new(());
-    let _turn = TURN.lock().await;
-    registry.register(EVENT_TYPE, SCHEMA).await?;
-    Ok(())
+    register(registry, EVENT_TYPE, SCHEMA).await
 }
 
 /// How the writers write.

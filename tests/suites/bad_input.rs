@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use e2e::{Observed, OneShot, RelayProcess, Scenario, shared_stack, wait_until};
+use e2e::{Observed, OneShot, RelayProcess, Scenario, register, shared_stack, wait_until};
 use postrider::local::port;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -28,7 +28,7 @@ async fn ready(name: &str) -> Result<Scenario> {
     let scenario = Scenario::new(name).await?;
     scenario.create_topic("order", 1).await?;
     let registry = &shared_stack().await?.registry;
-    registry.register("bad.Placed", SCHEMA).await?;
+    register(registry, "bad.Placed", SCHEMA).await?;
     scenario.init().await?;
     Ok(scenario)
 }
@@ -277,4 +277,33 @@ async fn a_topic_that_does_not_exist_halts_and_can_be_created_later() -> Result<
     );
     drop(relay);
     Ok(())
+}
+
+/// A topic is created at its first event where that is allowed; one that has held events and is
+/// gone never, since a new one would hide what was lost with it.
+#[tokio::test]
+async fn a_topic_that_is_gone_halts_although_topics_may_be_created() -> Result<()> {
+    let mut scenario = ready("bad_gone").await?;
+    scenario.set("topics.create", true);
+    scenario.set("topics.partitions", 3);
+    scenario.append("[topics.config]\n\"retention.ms\" = \"86400000\"");
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, "bad.Placed", "parcel", r#"{"order_id": "1"}"#).await?;
+    wait_until("the event is published", LIMIT, async || {
+        match scenario.command(&["verify", "--patience", "1"]) {
+            Ok(verify) => match verify.run().await {
+                Ok(output) if output.status.success() => Observed::Reached(()),
+                seen => Observed::NotYet(format!("{seen:?}")),
+            },
+            Err(error) => Observed::NotYet(error.to_string()),
+        }
+    })
+    .await;
+    relay.terminate()?;
+    relay.wait_exit(LIMIT).await?;
+
+    let topic = scenario.topic("parcel");
+    shared_stack().await?.kafka.delete_topic(&topic).await?;
+    emit(&scenario, "bad.Placed", "parcel", r#"{"order_id": "2"}"#).await?;
+    assert_halts(&scenario, &format!("topic {topic:?} does not exist")).await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use e2e::{Scenario, shared_stack};
+use e2e::{Scenario, register, shared_stack};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -20,7 +20,7 @@ async fn ready(name: &str) -> Result<Scenario> {
     let schema = r#"{"type": "record", "name": "commands.Placed", "fields": [
         {"name": "order_id", "type": "string"}]}"#;
     let registry = &shared_stack().await?.registry;
-    registry.register("commands.Placed", schema).await?;
+    register(registry, "commands.Placed", schema).await?;
     scenario.init().await?;
     Ok(scenario)
 }

@@ -9,7 +9,7 @@ use crate::config::{
 };
 use crate::encode::{ContractLock, Registry, Resolver};
 use crate::postgres::Target;
-use crate::publish::{self, client_config};
+use crate::publish::{self, TopicPlan, client_config};
 use crate::route::Router;
 use crate::telemetry::Vitals;
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub kafka: publish::Settings,
     /// Copies of the progress topic; the broker's default without it.
     pub replication_factor: Option<i32>,
+    /// How a missing topic of events is created, where that is allowed.
+    pub missing_topics: Option<TopicPlan>,
     /// Largest Kafka transaction, in bytes of records.
     pub batch_bytes_max: usize,
     /// Longest time a batch is filled.
@@ -118,6 +120,11 @@ impl Settings {
                 progress_topic: config.name.progress_topic(),
             },
             replication_factor: config.topics.replication_factor,
+            missing_topics: config.topics.create.then(|| TopicPlan {
+                partitions: config.topics.partitions,
+                replication_factor: config.topics.replication_factor,
+                config: config.topics.config.clone().into_iter().collect(),
+            }),
             batch_bytes_max: usize::try_from(config.batch.bytes_max.bytes())
                 .expect("checked to be at most 256 MiB"),
             batch_time_max: config.batch.time_max.duration(),

@@ -6,6 +6,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use uuid::Uuid;
 
 use crate::error::{Action, Classify};
+use crate::names::PROGRESS_TOPIC_PREFIX;
 
 /// Why a batch, or the progress record, did not get through.
 #[derive(Debug, thiserror::Error)]
@@ -150,10 +151,10 @@ pub enum Error {
         /// As the cluster says.
         partitions: u32,
     },
-    /// The progress topic cannot be created.
-    #[error("the progress topic {topic:?} cannot be created: {why}")]
-    CreateProgressTopic {
-        /// The progress topic.
+    /// A topic cannot be created.
+    #[error("topic {topic:?} cannot be created: {why}")]
+    CreateTopic {
+        /// The topic.
         topic: String,
         /// The broker's answer.
         why: String,
@@ -240,7 +241,7 @@ impl Classify for Error {
             | Self::Transaction { .. }
             | Self::TooSlow { .. }
             | Self::ProgressUnreadable { .. }
-            | Self::CreateProgressTopic { .. }
+            | Self::CreateTopic { .. }
             | Self::Stopped { .. } => Action::Retry,
             Self::NotAuthorized { .. }
             | Self::TopicMissing { .. }
@@ -266,7 +267,7 @@ impl Classify for Error {
             }
             Self::NotAuthorized { what, .. } => format!("grant the relay's Kafka user {what}"),
             Self::TopicMissing { topic } => {
-                format!("create topic {topic:?}, or route its events elsewhere; the relay looks again by itself")
+                format!("create topic {topic:?} (or allow topics.create, if it never held events), or route its events elsewhere; the relay looks again by itself")
             }
             Self::PartitionsMissing { topic, recorded, .. } => format!(
                 "re-create topic {topic:?} with at least {recorded} partitions, or run `postrider repartition`"
@@ -294,8 +295,11 @@ impl Classify for Error {
             Self::ProgressPartitions { topic, .. } => {
                 format!("re-create {topic:?} with one partition and cleanup.policy=compact")
             }
-            Self::CreateProgressTopic { topic, .. } => {
+            Self::CreateTopic { topic, .. } if topic.starts_with(PROGRESS_TOPIC_PREFIX) => {
                 format!("create {topic:?} with one partition and cleanup.policy=compact, then run `postrider init` again")
+            }
+            Self::CreateTopic { topic, .. } => {
+                format!("create topic {topic:?} yourself, or correct [topics]; the relay looks again by itself")
             }
             Self::Stopped { .. } => "nothing; the relay was told to stop".to_owned(),
         }
@@ -320,7 +324,7 @@ impl Classify for Error {
             Self::ProgressFormat { .. } => "progress_format",
             Self::ProgressUnreadable { .. } => "progress_unreadable",
             Self::ProgressPartitions { .. } => "progress_partitions",
-            Self::CreateProgressTopic { .. } => "create_progress_topic",
+            Self::CreateTopic { .. } => "create_topic",
             Self::Stopped { .. } => "stopped",
         }
     }

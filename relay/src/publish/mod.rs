@@ -19,6 +19,7 @@ mod patience;
 mod progress;
 mod progress_topic;
 mod thread;
+mod topic_creation;
 mod topics;
 mod transactional;
 
@@ -30,5 +31,6 @@ pub use progress::{
 };
 pub use progress_topic::{create as create_progress_topic, read as read_progress, require_running};
 pub use thread::{Opened, Outcome, Publisher, Settings, open};
+pub use topic_creation::{TopicPlan, create_topic};
 pub use topics::{cluster_id, partition_count, reach};
 pub use transactional::TransactionalProducer;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -12,6 +11,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::context::Reading;
 use super::patience::Patience;
 use super::progress::{CommittedProgress, Progress};
+use super::topic_creation::{TopicPlan, create_topic};
 use super::{Error, ProgressState, partition_count};
 
 /// The progress topic has one partition, so that its last record is one record.
@@ -30,27 +30,21 @@ pub async fn create(
     topic: &str,
     replication_factor: Option<i32>,
 ) -> Result<(), Error> {
-    let failed = |why: String| Error::CreateProgressTopic {
-        topic: topic.to_owned(),
-        why,
+    // Small segments: compaction never touches the active one, and each start reads the topic from
+    // near its end.
+    let config = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "16777216"),
+        ("segment.ms", "86400000"),
+    ];
+    let plan = TopicPlan {
+        partitions: Some(1),
+        replication_factor,
+        config: config
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .to_vec(),
     };
-    let admin: AdminClient<_> = client.create().map_err(Error::Configure)?;
-    // -1 asks for the broker's default (KIP-464). Small segments: compaction never touches the
-    // active one, and each start reads the topic from near its end.
-    let replication = TopicReplication::Fixed(replication_factor.unwrap_or(-1));
-    let new = NewTopic::new(topic, 1, replication)
-        .set("cleanup.policy", "compact")
-        .set("segment.bytes", "16777216")
-        .set("segment.ms", "86400000");
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
-    let results = admin.create_topics([&new], &options).await;
-    for result in results.map_err(|error| failed(error.to_string()))? {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(failed(code.to_string())),
-        }
-    }
-    Ok(())
+    create_topic(client, topic, &plan).await
 }
 
 /// Reads the last committed progress record; `None` when the topic is there and empty.

@@ -34,12 +34,25 @@ impl Flow<'_> {
     /// The partition count by which the keys of `topic` are mapped. Asked for once in a session, so
     /// that a topic that was deleted is missed before a record is produced to it.
     ///
-    /// Invariant: it stays what it was at the topic's first event, whatever partitions are added, so
+    /// Invariant: only a topic that has never carried an event is created here; a new one in place
+    /// of one that did would hide what was lost with it
+    /// (`suites::bad_input::a_topic_that_is_gone_halts_although_topics_may_be_created`).
+    ///
+    /// Invariant: the count stays what it was at the topic's first event, whatever partitions are added, so
     /// that no key moves behind its own earlier events.
     pub(super) async fn learn_partitions(&mut self, topic: &str) -> Result<u32, Error> {
         // A failure of the batch under way comes first, and the publisher's queue is empty then.
         self.outcome().await?;
-        let found = self.publisher.partition_count(topic).await?;
+        let mut found = self.publisher.partition_count(topic).await?;
+        let is_new = !self.progress.partition_counts.contains_key(topic);
+        if found.is_none()
+            && is_new
+            && let Some(missing_topics) = &self.missing_topics
+        {
+            self.heart.rest();
+            found = missing_topics.create(topic, &self.publisher).await?;
+            self.heart.beat();
+        }
         let topic = topic.to_owned();
         let Some(found) = found else {
             return Err(publish::Error::TopicMissing { topic }.into());

@@ -6,12 +6,15 @@
 //! and then nothing more is read.
 
 mod lookup;
+mod missing_topics;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use missing_topics::MissingTopics;
 
 use super::canary::Canary;
 use super::idle::Idle;
@@ -47,6 +50,7 @@ pub(super) struct Flow<'a> {
     heart: Heart,
     vitals: Vitals,
     router: Router,
+    missing_topics: Option<MissingTopics>,
     encoder: Encoder,
     decoder: Decoder,
     /// As committed, and continued with what is under way.
@@ -81,6 +85,7 @@ impl<'a> Flow<'a> {
             heart,
             vitals: settings.vitals.clone(),
             router: settings.router(),
+            missing_topics: MissingTopics::new(settings),
             encoder: Encoder::new(&settings.name, progress.source_epoch, settings.timestamp),
             decoder: Decoder::new(),
             idle: Idle::new(progress.resume_lsn),
