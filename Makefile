@@ -25,6 +25,10 @@ check: setup-build $(CARGO_DENY) ## format, lints, licences and sources, documen
 	$(CARGO_DENY) check bans licenses sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 
+.PHONY: demo
+demo: setup ## see the promise kept: writers, a relay that is killed, and the proof
+	cargo run --package postrider -- demo $(ARGS)
+
 .PHONY: chaos
 chaos: setup ## kill everything at random for a while, and prove that nothing was lost or doubled
 	cargo test --release --workspace --test suites -- --ignored --nocapture --test-threads 1 $(ARGS)

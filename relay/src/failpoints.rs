@@ -8,6 +8,11 @@
 //! that a chaos run can count which windows were really hit.
 //! `POSTRIDER_SABOTAGE=drop_event` makes the relay wrong on purpose: the oracle must notice.
 
+/// Names the failpoint at which a process dies.
+pub const FAILPOINTS_VARIABLE: &str = "POSTRIDER_FAILPOINTS";
+/// Names the fault that a relay commits.
+pub const SABOTAGE_VARIABLE: &str = "POSTRIDER_SABOTAGE";
+
 /// A window in which a crash must lose, double and reorder nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failpoint {
@@ -120,6 +125,16 @@ impl Sabotage {
             Self::TearTransaction => "tear_transaction",
         }
     }
+
+    /// Where the relay has to die for the fault to show; none for those that show by themselves.
+    pub const fn window(self) -> Option<Failpoint> {
+        match self {
+            Self::DropEvent | Self::DoubleEvent | Self::SwapEvents | Self::TearTransaction => None,
+            Self::ConfirmEarly | Self::ProgressBeforeEvents => Some(Failpoint::AckedNoProgress),
+            Self::AcknowledgeCommitLsn => Some(Failpoint::AfterEndTxn),
+            Self::SkipOnReconnect => Some(Failpoint::BeforeProduce),
+        }
+    }
 }
 
 /// Passes a failpoint; the process may end here.
@@ -134,11 +149,17 @@ pub const fn sabotaged(_fault: Sabotage) -> bool {
     false
 }
 
+/// The fault that this process shall commit, or have a relay commit.
+#[cfg(not(feature = "sabotage"))]
+pub const fn sabotage() -> Option<Sabotage> {
+    None
+}
+
 #[cfg(feature = "failpoints")]
 pub use armed::hit;
 
 #[cfg(feature = "sabotage")]
-pub use sabotage::sabotaged;
+pub use armed_sabotage::{sabotage, sabotaged};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -158,7 +179,7 @@ mod armed {
         reason = "failpoints are set from the environment"
     )]
     static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
-        let spec = std::env::var("POSTRIDER_FAILPOINTS").unwrap_or_default();
+        let spec = std::env::var(super::FAILPOINTS_VARIABLE).unwrap_or_default();
         let entries = spec.split(',').filter(|entry| !entry.is_empty());
         entries
             .map(|entry| {
@@ -208,7 +229,7 @@ mod armed {
 }
 
 #[cfg(feature = "sabotage")]
-mod sabotage {
+mod armed_sabotage {
     use std::sync::LazyLock;
 
     use super::Sabotage;
@@ -217,11 +238,22 @@ mod sabotage {
         clippy::disallowed_methods,
         reason = "sabotage is set from the environment"
     )]
-    static CHOSEN: LazyLock<String> =
-        LazyLock::new(|| std::env::var("POSTRIDER_SABOTAGE").unwrap_or_default());
+    static CHOSEN: LazyLock<Option<Sabotage>> = LazyLock::new(|| {
+        let name = std::env::var(super::SABOTAGE_VARIABLE).unwrap_or_default();
+        if name.is_empty() {
+            return None;
+        }
+        let fault = Sabotage::ALL.into_iter().find(|fault| fault.name() == name);
+        Some(fault.expect("POSTRIDER_SABOTAGE names a fault"))
+    });
+
+    /// The fault that this process shall commit, or have a relay commit.
+    pub fn sabotage() -> Option<Sabotage> {
+        *CHOSEN
+    }
 
     /// Whether the relay shall commit this fault.
     pub fn sabotaged(fault: Sabotage) -> bool {
-        *CHOSEN == fault.name()
+        *CHOSEN == Some(fault)
     }
 }

@@ -16,6 +16,7 @@
 pub mod config;
 pub mod error;
 pub mod failpoints;
+mod figures;
 pub mod lsn;
 pub mod names;
 pub mod postgres;
@@ -51,3 +52,6 @@ pub mod verify;
 pub mod local;
 
 pub mod bench;
+
+pub mod demo;
+pub mod dev;

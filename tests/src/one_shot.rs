@@ -1,4 +1,4 @@
-//! A `postrider` command that runs to its end.
+//! A `postrider` command: one that runs to its end, or goes on.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use postrider::local::process::{Output, run};
+use postrider::local::process::{Output, Process, run};
 
 use crate::relay_binary::relay_binary;
 
@@ -52,6 +52,17 @@ impl OneShot {
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// Starts the command and lets it run; both its outputs go to `log`.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started.
+    pub fn spawn(self, log: &Path) -> Result<Process> {
+        let mut command = postrider_command(relay_binary()?);
+        command.args(&self.arguments).envs(self.variables);
+        Ok(Process::spawn("postrider", command, log)?)
     }
 
     /// Runs the command, whatever its exit code.

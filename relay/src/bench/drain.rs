@@ -13,8 +13,9 @@ use tokio_postgres::Client;
 use super::backlog::{self, End, Size};
 use super::count::{Counted, count};
 use super::relay::Relay;
-use super::report::{Drain, Report, Round, thousands};
+use super::report::{Drain, Report, Round};
 use super::{Error, meter, reader};
+use crate::figures::thousands;
 use crate::local::{Folder, KafkaOptions, PostgresOptions, Stack, StackOptions};
 
 const DATABASE: &str = "bench";
@@ -53,12 +54,8 @@ pub async fn drain(options: DrainOptions, note: impl Fn(&str)) -> Result<Report,
 
     let mut relays = Vec::new();
     for round in 1..=options.repeat {
-        let relay = Relay::configure(&stack, &url, format!("bench_{round}"), folder.path())?;
-        stack
-            .kafka
-            .create_topic(&relay.topic(), PARTITIONS, &[])
-            .await?;
-        relay.init().await?;
+        let name = format!("bench_{round}");
+        let relay = Relay::set_up(&stack, DATABASE, &name, PARTITIONS, folder.path()).await?;
         let copy = "select pg_copy_logical_replication_slot($1, $2, false)::text";
         client
             .query(copy, &[&relay.slot(), &reader_slot(&relay)])

@@ -20,15 +20,6 @@ pub enum Error {
     /// The database named a position in a form that nobody knows.
     #[error("the local postgresql gave no position in its write-ahead log")]
     Position,
-    /// The path of this program is not known.
-    #[error("cannot find this program to run it as a relay")]
-    Program(#[source] std::io::Error),
-    /// `postrider init` failed.
-    #[error("`postrider init` failed: {output}")]
-    Init {
-        /// What it printed.
-        output: String,
-    },
     /// A drain ended before the backlog did.
     #[error("{what} ended before it had drained the backlog: {log}")]
     Ended {
@@ -82,10 +73,8 @@ impl Classify for Error {
     fn action(&self) -> Action {
         match self {
             Self::Local(error) => error.action(),
-            Self::Program(_) => Action::Refuse,
             Self::Database(_)
             | Self::Position
-            | Self::Init { .. }
             | Self::Ended { .. }
             | Self::Stalled { .. }
             | Self::Count(_)
@@ -97,11 +86,10 @@ impl Classify for Error {
     fn remedy(&self) -> String {
         match self {
             Self::Local(error) => error.remedy(),
-            Self::Program(_) => "run postrider from a file that still exists".to_owned(),
             Self::Database(_) | Self::Position | Self::Count(_) | Self::CountStalled { .. } => {
                 "free memory and disk space on this machine, and run again".to_owned()
             }
-            Self::Init { .. } | Self::Ended { .. } | Self::Stalled { .. } => {
+            Self::Ended { .. } | Self::Stalled { .. } => {
                 "read the log above, and run again with fewer --events if the machine is small"
                     .to_owned()
             }
@@ -115,9 +103,7 @@ impl Classify for Error {
     fn reason(&self) -> &'static str {
         match self {
             Self::Local(error) => error.reason(),
-            Self::Program(_) => "bench_program",
             Self::Database(_) | Self::Position => "bench_database",
-            Self::Init { .. } => "bench_init",
             Self::Ended { .. } | Self::Stalled { .. } => "bench_drain",
             Self::Count(_) | Self::CountStalled { .. } => "bench_count",
             Self::Miscounted { .. } => "bench_miscounted",

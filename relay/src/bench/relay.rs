@@ -1,10 +1,8 @@
-//! The relay under measurement: this very program, as a process, with a configuration of its own.
+//! The relay under measurement: what it drains, and how long that takes.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::Error;
@@ -12,75 +10,45 @@ use super::backlog::AGGREGATE_TYPE;
 use super::drain::Bench;
 use super::meter::Meter;
 use super::report::Drain;
-use crate::local::process::{Process, run};
 use crate::local::{self, Stack};
 use crate::lsn::Lsn;
-
-/// `init` takes about a second.
-const INIT_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long the relay may take to stop after a drain.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// A relay that is set up and not running.
 pub(super) struct Relay {
-    name: String,
-    program: PathBuf,
-    config: PathBuf,
+    local: local::Relay,
 }
 
 impl Relay {
-    /// Writes a configuration for relay `name` into `folder`.
-    pub(super) fn configure(
+    /// Sets relay `name` up: its topic, its configuration in `folder`, its slot.
+    pub(super) async fn set_up(
         stack: &Stack,
-        url: &str,
-        name: String,
+        database: &str,
+        name: &str,
+        partitions: i32,
         folder: &Path,
     ) -> Result<Self, Error> {
-        let listen = format!("127.0.0.1:{}", local::port::free()?);
-        let lines = [
-            ("name", name.as_str()),
-            ("postgres.url", url),
-            ("kafka.bootstrap_servers", &stack.kafka.bootstrap_servers()),
-            ("registry.url", &stack.registry.url()),
-            ("route.topic", &format!("{name}.{{aggregate_type}}")),
-            ("http.listen", &listen),
-            ("log.format", "human"),
-        ];
-        // A string of JSON is one of TOML.
-        let lines = lines.map(|(key, value)| format!("{key} = {}\n", Value::from(value)));
-        let config = folder.join(format!("{name}.toml"));
-        std::fs::write(&config, lines.concat()).map_err(|source| local::Error::File {
-            path: config.clone(),
-            source,
-        })?;
-        let program = std::env::current_exe().map_err(Error::Program)?;
-        Ok(Self {
-            name,
-            program,
-            config,
-        })
+        let route = format!("{name}.{{aggregate_type}}");
+        let addresses = stack.addresses(database);
+        let more = [("route.topic", route.into())];
+        let local = local::Relay::configure(name, &addresses, &more, folder)?;
+        let relay = Self { local };
+        let topic = relay.topic();
+        stack.kafka.create_topic(&topic, partitions, &[]).await?;
+        relay.local.init().await?;
+        Ok(relay)
     }
 
     /// The topic that its events go to.
     pub(super) fn topic(&self) -> String {
-        format!("{}.{AGGREGATE_TYPE}", self.name)
+        format!("{}.{AGGREGATE_TYPE}", self.local.name())
     }
 
-    /// The slot that `init` makes.
+    /// The slot that it reads.
     pub(super) fn slot(&self) -> String {
-        format!("postrider_{}", self.name)
-    }
-
-    /// Runs `postrider init`.
-    pub(super) async fn init(&self) -> Result<(), Error> {
-        let output = run(self.command("init"), INIT_LIMIT).await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(Error::Init {
-            output: output.stderr,
-        })
+        self.local.slot()
     }
 
     /// Runs `postrider run` until its slot has confirmed the backlog's end, then stops it.
@@ -92,12 +60,9 @@ impl Relay {
             limit,
             ..
         } = *bench;
-        let mut command = self.command("run");
-        command.args(["--exit-on-halt", "--no-standby"]);
-        let log = self.config.with_extension("log");
         let broker = stack.kafka.process().usage()?.cpu;
-        let slot = self.slot();
-        let mut process = Process::spawn("the relay", command, &log)?;
+        let slot = self.local.slot();
+        let mut process = self.local.start(&local::IMPATIENT, &[])?;
         let meter = Meter::new(&mut process, client, &slot, limit);
         let done =
             async |client: &Client| Ok(confirmed(client, &slot).await? >= end.before_last_commit);
@@ -112,17 +77,6 @@ impl Relay {
         process.terminate()?;
         process.wait(STOP_LIMIT).await?;
         Ok(drained)
-    }
-
-    /// This program, with nothing of the environment that would configure it.
-    fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .env_clear()
-            .arg(name)
-            .arg("--config")
-            .arg(&self.config);
-        command
     }
 }
 

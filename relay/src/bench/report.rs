@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Counted;
+use crate::figures::thousands;
 
 /// What every reader of these numbers has to know.
 const CAVEAT: &str = "One run on one machine that PostgreSQL, Kafka and the relay share: \
@@ -234,19 +235,6 @@ fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
-/// `1,000,000` for 1000000.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,13 +298,5 @@ mod tests {
         assert!((figures.cpu_micros_per_event - 3.5).abs() < 1e-9);
         assert!((figures.events_per_second - 500_000.0).abs() < 1e-9);
         assert!((figures.memory_peak_mib - 96.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_000), "1,000");
-        assert_eq!(thousands(12_345_678), "12,345,678");
     }
 }

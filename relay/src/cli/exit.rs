@@ -18,6 +18,9 @@ pub(super) const STANDBY: u8 = 4;
 /// A dependency cannot be reached.
 pub(super) const UNREACHABLE: u8 = 5;
 
+/// Ctrl-C, as a shell counts it: 128 and the signal's number.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// Where Kubernetes looks for a container's last words
 /// (<https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>).
 const TERMINATION_LOG: &str = "/dev/termination-log";

@@ -2,6 +2,8 @@
 
 mod bench;
 mod check;
+mod demo;
+mod dev;
 mod exit;
 mod init;
 mod load;
@@ -33,6 +35,8 @@ struct Arguments {
 enum Command {
     Bench(bench::Options),
     Check(check::Options),
+    Demo(demo::Options),
+    Dev(dev::Options),
     Init(init::Options),
     Migrate(migrate::Options),
     Run(run::Options),
@@ -61,6 +65,9 @@ async fn dispatch(
         // It has servers of its own.
         Command::Bench(options) => bench::run(&options).await,
         Command::Check(options) => check::run(&load()?.settings, &options).await,
+        // So has it.
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Dev(options) => dev::run(&options).await,
         Command::Init(options) => init::run(&load()?.settings, &options).await,
         // Printing the SQL needs no configuration.
         Command::Migrate(options) => migrate::run(load(), &options).await,

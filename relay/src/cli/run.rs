@@ -53,7 +53,7 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
         let (stop, vitals) = (stop.clone(), settings.vitals.clone());
         let limit = settings.shutdown_timeout;
         async move {
-            terminated().await;
+            runtime::terminated().await;
             tracing::info!("stopping");
             vitals.stopping();
             stop.cancel();
@@ -71,16 +71,5 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail_classified(&error),
-    }
-}
-
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = "the process may listen to signals";
-    let mut terminate = signal(SignalKind::terminate()).expect(listen);
-    let mut interrupt = signal(SignalKind::interrupt()).expect(listen);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

@@ -14,6 +14,7 @@ pub mod port;
 mod postgres;
 pub mod process;
 mod registry;
+mod relay;
 mod wait;
 
 pub use error::Error;
@@ -21,6 +22,7 @@ pub(crate) use folder::Folder;
 pub use kafka::{Kafka, KafkaOptions, create_topic, delete_topic};
 pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registered, Registry, RegistryOptions, http_client};
+pub use relay::{Addresses, IMPATIENT, Relay};
 
 /// How to start a [`Stack`]; the default takes free ports and each server's defaults.
 #[derive(Debug, Clone, Default)]
@@ -57,5 +59,14 @@ impl Stack {
             kafka,
             registry,
         })
+    }
+
+    /// Where a relay of `database` finds them, as superuser.
+    pub fn addresses(&self, database: &str) -> Addresses {
+        Addresses {
+            database_url: self.postgres.superuser_url(database),
+            bootstrap_servers: self.kafka.bootstrap_servers(),
+            registry_url: self.registry.url(),
+        }
     }
 }

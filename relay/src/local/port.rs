@@ -43,6 +43,11 @@ pub(super) fn free_or(wanted: Option<u16>) -> Result<u16, Error> {
         .map_err(|source| Error::PortTaken { port, source })
 }
 
+/// Whether nothing listens on `port`.
+pub(crate) fn is_free(port: u16) -> bool {
+    bind(port).is_ok()
+}
+
 fn bind(port: u16) -> std::io::Result<()> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop)
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::figures::thousands;
+
 /// Where a record lies in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
@@ -122,34 +124,39 @@ impl Report {
         }
         tallies
     }
-}
 
-impl fmt::Display for Report {
-    /// The proof line, and beneath it the samples of what was found.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "committed {}", grouped(self.committed))?;
-        write!(f, "   on Kafka {}", grouped(self.on_kafka))?;
-        if self.dead_lettered > 0 {
-            write!(f, "   dead-lettered {}", grouped(self.dead_lettered))?;
-        }
-        for (name, tally) in self.tallies() {
-            if name != "gaps" || tally.count > 0 {
-                write!(f, "   {name} {}", grouped(tally.count))?;
-            }
-        }
-        if self.torn == Torn::NotExamined {
-            f.write_str("   torn not examined")?;
-        }
+    /// The samples of what was found, a line each, each after a line break.
+    pub(crate) fn write_findings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, tally) in self.tallies() {
             for finding in &tally.samples {
                 write!(f, "\n  {name}: {finding}")?;
             }
             let unnamed = tally.count - tally.samples.len() as u64;
             if unnamed > 0 {
-                write!(f, "\n  {name}: and {} more", grouped(unnamed))?;
+                write!(f, "\n  {name}: and {} more", thousands(unnamed))?;
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    /// The proof line, and beneath it the samples of what was found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "committed {}", thousands(self.committed))?;
+        write!(f, "   on Kafka {}", thousands(self.on_kafka))?;
+        if self.dead_lettered > 0 {
+            write!(f, "   dead-lettered {}", thousands(self.dead_lettered))?;
+        }
+        for (name, tally) in self.tallies() {
+            if name != "gaps" || tally.count > 0 {
+                write!(f, "   {name} {}", thousands(tally.count))?;
+            }
+        }
+        if self.torn == Torn::NotExamined {
+            f.write_str("   torn not examined")?;
+        }
+        self.write_findings(f)
     }
 }
 
@@ -169,19 +176,6 @@ impl fmt::Display for Finding {
         }
         write!(f, ": {}", self.why)
     }
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -103,6 +103,12 @@ impl Process {
         self.child.try_wait().map_err(self.failure())
     }
 
+    /// Whether the process has ended otherwise than by a signal.
+    pub fn ended_by_itself(&mut self) -> Result<bool, Error> {
+        let status = self.exit_status()?;
+        Ok(status.is_some_and(|status| status.code().is_some()))
+    }
+
     /// Waits for the end. The process goes on when `limit` passes first.
     pub async fn wait(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         let ended = poll_until(limit, || self.exit_status().transpose()).await;

@@ -1,0 +1,162 @@
+//! The whole path on this machine, for `postrider dev`: servers on their usual ports where those
+//! are free, an outbox, and a relay that makes topics as they are needed.
+//!
+//! Contract: as [`crate::local`], nothing outlives its owner. A database that was given is used and
+//! left as it is, with the outbox in it.
+
+mod door;
+mod error;
+
+use crate::local::process::Process;
+use crate::local::{
+    Addresses, Folder, Kafka, KafkaOptions, Postgres, PostgresOptions, Registry, RegistryOptions,
+    Relay, port,
+};
+
+pub use door::{Door, ask};
+pub use error::Error;
+
+/// The relay's name.
+pub const NAME: &str = "dev";
+
+const DATABASE: &str = "dev";
+
+/// Known to everybody who reads the documentation; the server listens on 127.0.0.1 only.
+const PASSWORD: &str = "postgres";
+
+const POSTGRES_PORT: u16 = 5432;
+const KAFKA_PORT: u16 = 9092;
+const REGISTRY_PORT: u16 = 8081;
+
+/// Servers and a relay for somebody who writes a service.
+pub struct Workbench {
+    // In this order they end: the relay first, its folder last.
+    relay: Process,
+    config: std::path::PathBuf,
+    addresses: Addresses,
+    _postgres: Option<Postgres>,
+    _kafka: Kafka,
+    _registry: Registry,
+    _folder: Folder,
+}
+
+impl Workbench {
+    /// Starts it, with the database at `postgres_url` where that is given.
+    pub async fn start(postgres_url: Option<&str>) -> Result<Self, Error> {
+        let folder = Folder::create()?;
+        let (postgres, kafka, registry) = tokio::try_join!(
+            Box::pin(postgres(postgres_url.is_none())),
+            Box::pin(Kafka::start(KafkaOptions {
+                port: usual(KAFKA_PORT),
+                ..KafkaOptions::default()
+            })),
+            Box::pin(Registry::start(RegistryOptions {
+                port: usual(REGISTRY_PORT),
+            })),
+        )?;
+        let database_url = match (postgres_url, &postgres) {
+            (Some(url), _) => url.to_owned(),
+            (None, postgres) => postgres
+                .as_ref()
+                .map(|postgres| postgres.superuser_url(DATABASE))
+                .expect("a server was started, since none was given"),
+        };
+        let addresses = Addresses {
+            database_url,
+            bootstrap_servers: kafka.bootstrap_servers(),
+            registry_url: registry.url(),
+        };
+        let more = [("topics.create", true.into())];
+        let relay = Relay::configure(NAME, &addresses, &more, folder.path())?;
+        relay.init().await?;
+        Ok(Self {
+            config: relay.config().to_owned(),
+            relay: relay.start(&[], &[])?,
+            addresses,
+            _postgres: postgres,
+            _kafka: kafka,
+            _registry: registry,
+            _folder: folder,
+        })
+    }
+
+    /// Where the servers are.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The relay's configuration, for other commands.
+    pub fn config(&self) -> &std::path::Path {
+        &self.config
+    }
+
+    /// The relay: its log, and whether it has ended.
+    pub fn relay(&mut self) -> &mut Process {
+        &mut self.relay
+    }
+}
+
+async fn postgres(is_wanted: bool) -> Result<Option<Postgres>, crate::local::Error> {
+    if !is_wanted {
+        return Ok(None);
+    }
+    let postgres = Postgres::start(PostgresOptions {
+        port: usual(POSTGRES_PORT),
+        password: Some(PASSWORD.to_owned()),
+        ..PostgresOptions::default()
+    })
+    .await?;
+    postgres.create_database(DATABASE).await?;
+    Ok(Some(postgres))
+}
+
+/// The usual port where it is free; else any.
+fn usual(port: u16) -> Option<u16> {
+    port::is_free(port).then_some(port)
+}
+
+/// What a shell reads to find the servers.
+pub fn exports(addresses: &Addresses) -> String {
+    let Addresses {
+        database_url,
+        bootstrap_servers,
+        registry_url,
+    } = addresses;
+    [
+        ("DATABASE_URL", database_url),
+        ("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers),
+        ("SCHEMA_REGISTRY_URL", registry_url),
+    ]
+    .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
+    .concat()
+}
+
+/// As a word of a shell, quoted only where that is needed.
+fn quoted(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@,%+=".contains(&byte);
+    if value.bytes().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_was_meant() {
+        let addresses = Addresses {
+            database_url: "postgres://me:it's&?x=1@127.0.0.1/dev".to_owned(),
+            bootstrap_servers: "127.0.0.1:9092".to_owned(),
+            registry_url: "http://127.0.0.1:8081".to_owned(),
+        };
+        let script = exports(&addresses) + "printf %s \"$DATABASE_URL\"";
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        assert_eq!(output.stdout, addresses.database_url.as_bytes());
+        assert!(exports(&addresses).contains("export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092\n"));
+    }
+}
