@@ -45,6 +45,7 @@ pub mod migrate;
 
 pub mod admin;
 pub mod cli;
+pub mod reference;
 
 // Around the path: the oracle, local servers, measurements.
 pub mod verify;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The longest name: `postrider_<name>` must fit PostgreSQL's 63 bytes for a replication slot.
@@ -15,8 +16,9 @@ const TOPIC_NAME_BYTES_MAX: usize = 249;
 ///
 /// Invariant: it matches `[a-z][a-z0-9_]{0,39}`, so every name made from it is valid in
 /// PostgreSQL and Kafka without quoting (`tests::a_bad_name_is_refused`).
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct RelayName(String);
 
 impl RelayName {

@@ -2,12 +2,14 @@
 
 mod bench;
 mod check;
+mod config;
 mod demo;
 mod dev;
 mod exit;
 mod init;
 mod load;
 mod migrate;
+mod reference;
 mod run;
 mod status;
 mod verify;
@@ -16,7 +18,7 @@ mod version;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use load::{Given, Loaded, Sight};
 
@@ -35,10 +37,12 @@ struct Arguments {
 enum Command {
     Bench(bench::Options),
     Check(check::Options),
+    Config(config::Options),
     Demo(demo::Options),
     Dev(dev::Options),
     Init(init::Options),
     Migrate(migrate::Options),
+    Reference(reference::Options),
     Run(run::Options),
     Status(status::Options),
     Verify(verify::Options),
@@ -64,6 +68,7 @@ async fn dispatch(
     Ok(match command {
         // It has servers of its own.
         Command::Bench(options) => bench::run(&options).await,
+        Command::Config(options) => config::run(&load()?, &options),
         Command::Check(options) => check::run(&load()?.settings, &options).await,
         // So has it.
         Command::Demo(options) => demo::run(&options).await,
@@ -71,6 +76,7 @@ async fn dispatch(
         Command::Init(options) => init::run(&load()?.settings, &options).await,
         // Printing the SQL needs no configuration.
         Command::Migrate(options) => migrate::run(load(), &options).await,
+        Command::Reference(options) => reference::run(&options, Arguments::command()),
         Command::Run(options) => run::run_daemon(&load()?.settings, options.policy()).await,
         Command::Status(options) => status::run(&load()?.settings, &options).await,
         Command::Verify(options) => verify::run(&load()?, &options).await,
@@ -80,8 +86,6 @@ async fn dispatch(
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

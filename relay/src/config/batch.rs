@@ -1,12 +1,13 @@
 //! `[batch]`
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{ByteSize, Span};
 
 /// How much one Kafka transaction carries at most. The relay takes what is there, so a small
 /// backlog makes small transactions; these are the upper bounds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchConfig {
     /// Largest Kafka transaction, in bytes of encoded records. A database transaction beyond it

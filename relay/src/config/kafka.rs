@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::secret::HIDDEN;
 
 /// The Kafka cluster the events go to.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
     /// `host:port` of some brokers, separated by commas.
@@ -21,7 +24,11 @@ pub struct KafkaConfig {
     /// Raw librdkafka options
     /// (<https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md>). One that
     /// contradicts a typed key, or that exactly-once delivery stands on, is an error.
-    #[serde(default, deserialize_with = "dotted_keys")]
+    #[serde(
+        default,
+        deserialize_with = "dotted_keys",
+        serialize_with = "hide_secrets"
+    )]
     pub options: BTreeMap<String, String>,
     /// The record's timestamp.
     #[serde(default)]
@@ -29,7 +36,7 @@ pub struct KafkaConfig {
 }
 
 /// TLS to the brokers. The names follow librdkafka's `ssl.*.location`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
     /// PEM file of the authorities to trust; without it those of the system.
@@ -41,7 +48,7 @@ pub struct TlsConfig {
 }
 
 /// SASL authentication to the brokers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaslConfig {
     /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
@@ -56,7 +63,7 @@ pub struct SaslConfig {
 
 /// Where a record's timestamp comes from. Brokers from 4.0 refuse one that lies more than an hour
 /// ahead, and the timestamp decides retention.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordTimestamp {
     /// `occurred_at` when it lies within an hour of the relay's clock, else the publish time.
@@ -64,6 +71,26 @@ pub enum RecordTimestamp {
     OccurredAt,
     /// Always the publish time.
     Published,
+}
+
+/// Shows options whose name says that they are a secret as [`HIDDEN`].
+fn hide_secrets<S: Serializer>(
+    options: &BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    const SECRET: [&str; 6] = [
+        "password",
+        "secret",
+        "token",
+        "key",
+        "jaas",
+        "oauthbearer.config",
+    ];
+    let shown = options.iter().map(|(name, value)| {
+        let is_secret = SECRET.iter().any(|part| name.contains(part));
+        (name, if is_secret { HIDDEN } else { value.as_str() })
+    });
+    serializer.collect_map(shown)
 }
 
 /// TOML reads `linger.ms = 5` as a table in a table; librdkafka's names have dots.

@@ -12,7 +12,7 @@ use figment::error::Kind;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Config;
+use super::{Config, Origins};
 
 /// Environment variables that begin so are configuration; `__` parts the sections. Two
 /// underscores, so that Kubernetes' own `POSTRIDER_PORT` for a service of that name is no conflict.
@@ -114,7 +114,10 @@ pub fn load(sources: &Sources, check: impl Fn(&Config) -> Vec<Problem>) -> Resul
         let problem = Problem::new(error.path.join("."), error.kind.to_string());
         Error::Invalid(vec![problem])
     })?;
-    let config = read_noting_problems(&figment, &mut values, &mut problems);
+    let mut config = read_noting_problems(&figment, &mut values, &mut problems);
+    if let Some(config) = &mut config {
+        config.origins = origins(&figment, &values);
+    }
     if let Some(config) = &config {
         for problem in check(config) {
             if !problems.iter().any(|known| known.key == problem.key) {
@@ -151,6 +154,10 @@ fn file_layer(
     Ok(Figment::from(Layer { origin, values }))
 }
 
+/// figment tags a value with the source that brings it, unless it has a tag already: the parser's
+/// must go, or nobody could say which file a value is from.
+const UNTAGGED: Tag = Tag::Default;
+
 /// Replaces `${VAR}` in the file's texts. After the file was parsed, so that a value can hold
 /// quotes or line ends without becoming configuration.
 fn expand_variables(
@@ -160,21 +167,28 @@ fn expand_variables(
     problems: &mut Vec<Problem>,
 ) {
     match value {
-        Value::String(_, text) => match expand(text, environment) {
-            Ok(expanded) => *text = expanded,
-            Err(message) => problems.push(Problem::new(key, message)),
-        },
-        Value::Dict(_, table) => {
+        Value::String(tag, text) => {
+            *tag = UNTAGGED;
+            match expand(text, environment) {
+                Ok(expanded) => *text = expanded,
+                Err(message) => problems.push(Problem::new(key, message)),
+            }
+        }
+        Value::Dict(tag, table) => {
+            *tag = UNTAGGED;
             for (name, value) in table {
                 expand_variables(&format!("{key}.{name}"), value, environment, problems);
             }
         }
-        Value::Array(_, items) => {
+        Value::Array(tag, items) => {
+            *tag = UNTAGGED;
             for item in items {
                 expand_variables(key, item, environment, problems);
             }
         }
-        Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
+        Value::Char(tag, _) | Value::Bool(tag, _) | Value::Num(tag, _) | Value::Empty(tag, _) => {
+            *tag = UNTAGGED;
+        }
     }
 }
 
@@ -248,6 +262,27 @@ fn explain(kind: &Kind) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// The source of every value, by dotted key.
+fn origins(figment: &Figment, values: &Dict) -> Origins {
+    fn walk(figment: &Figment, prefix: &str, values: &Dict, origins: &mut Origins) {
+        for (name, value) in values {
+            let key = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
+            if let Value::Dict(_, inner) = value {
+                walk(figment, &key, inner, origins);
+            } else if let Some(source) = figment.get_metadata(value.tag()) {
+                origins.insert(key, source.name.to_string());
+            }
+        }
+    }
+    let mut origins = Origins::new();
+    walk(figment, "", values, &mut origins);
+    origins
 }
 
 fn origin(figment: &Figment, values: &Dict, key: &str) -> String {

@@ -15,11 +15,13 @@ mod postgres;
 mod registry;
 mod route;
 mod secret;
+mod shown;
 mod shutdown;
 mod topics;
 mod units;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::names::RelayName;
 
@@ -33,12 +35,13 @@ pub use postgres::{DEFAULT_PUBLICATION, PostgresConfig};
 pub use registry::RegistryConfig;
 pub use route::{RouteConfig, RouteRule};
 pub use secret::Secret;
+pub use shown::{Origins, Shown};
 pub use shutdown::ShutdownConfig;
 pub use topics::TopicsConfig;
 pub use units::{ByteSize, Span};
 
 /// The whole configuration of a relay.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// One per outbox, `[a-z][a-z0-9_]{0,39}`; replicas of a relay share it. It gives
@@ -71,6 +74,9 @@ pub struct Config {
     /// What is logged, and how.
     #[serde(default)]
     pub log: LogConfig,
+    /// Where each value that was given comes from.
+    #[serde(skip)]
+    pub origins: Origins,
 }
 
 impl Config {

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::without_password;
 
 /// The database that holds the outbox.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresConfig {
     /// libpq URL, with `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and several hosts. It must
     /// lead to the server itself: a pooler does not pass the replication protocol on.
+    #[serde(serialize_with = "without_password")]
     pub url: String,
     /// File that holds the password; it wins over one in the URL.
     pub password_file: Option<PathBuf>,

@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use super::secret::without_password;
 
 /// The Confluent-compatible schema registry.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryConfig {
     /// Base URL, such as `http://registry:8081`.
+    #[serde(serialize_with = "without_password")]
     pub url: String,
     /// User for basic authentication.
     pub user: Option<String>,

@@ -1,9 +1,10 @@
 //! `[route]`
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Which topic an event goes to.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteConfig {
     /// Template of the topic's name; `{aggregate_type}` and `{event_type}` stand for the event's
@@ -27,7 +28,7 @@ impl Default for RouteConfig {
 }
 
 /// An exception to the template. Every condition that is given must match.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteRule {
     /// Matches the event's aggregate type; a trailing `*` matches any rest.

@@ -1,11 +1,12 @@
 //! `[shutdown]`
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Span;
 
 /// How the relay stops.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShutdownConfig {
     /// Longest time from SIGTERM to the exit: the batch at hand is committed and confirmed, and

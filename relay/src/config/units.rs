@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A length of time, written with its unit: `20 s`, `500ms`, `2 min`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct Span(Duration);
 
 impl Span {
@@ -44,9 +46,16 @@ impl fmt::Debug for Span {
     }
 }
 
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.to_string()
+    }
+}
+
 /// A number of bytes, written with its unit: `8 MiB`, `512 KiB`, `1048576 B`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct ByteSize(u64);
 
 impl ByteSize {
@@ -99,6 +108,12 @@ impl fmt::Debug for ByteSize {
     }
 }
 
+impl From<ByteSize> for String {
+    fn from(size: ByteSize) -> Self {
+        size.to_string()
+    }
+}
+
 /// Reads a number that may stand as a text: the environment and the flags have only texts.
 pub(super) fn number<'de, D, N>(deserializer: D) -> Result<Option<N>, D::Error>
 where
@@ -119,6 +134,26 @@ where
                 .map(Some)
                 .map_err(|_| serde::de::Error::custom("must be a number"))
         }
+    }
+}
+
+/// Reads a boolean that may stand as a text, for the same reason.
+pub(super) fn flag<'de, D>(deserializer: D) -> Result<bool, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "must be true or false")]
+    enum FlagOrText {
+        Flag(bool),
+        Text(String),
+    }
+    match FlagOrText::deserialize(deserializer)? {
+        FlagOrText::Flag(flag) => Ok(flag),
+        FlagOrText::Text(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| serde::de::Error::custom("must be true or false")),
     }
 }
 
