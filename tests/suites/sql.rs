@@ -2,6 +2,7 @@
 //! empties. No relay, no Kafka.
 
 mod emit;
+mod export;
 mod migrate;
 mod publication;
 mod ring;
