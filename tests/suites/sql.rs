@@ -4,6 +4,7 @@
 mod emit;
 mod export;
 mod migrate;
+mod once;
 mod publication;
 mod ring;
 mod roles;

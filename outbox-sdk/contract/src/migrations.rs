@@ -70,6 +70,7 @@ pub const ALL: &[Migration] = &[
     migration!(3, "0003", "emit"),
     migration!(4, "0004", "ring"),
     migration!(5, "0005", "roles"),
+    migration!(6, "0006", "once"),
 ];
 
 /// The statements that begin a transaction's work.
