@@ -54,12 +54,16 @@
 //! - [`Event`]: what a type says about itself. Its payload is what serde writes.
 //! - [`emit`], [`emit_all`]: one event, or many in one statement, checked against the schema and
 //!   the limits before a row exists.
+//! - [`emit_with`]: one event with headers, ids, a key or a time of its own.
+//! - [`emit_once`]: one event for a business key, however often the work is repeated.
+//! - [`EventStatement`]: the SQL and its parameters, for libraries other than those below.
 //! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
 //!
 //! Cargo features, none of them on by default and none with a C library:
 //!
 //! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
 //! - `tokio-postgres`: its transactions.
+//! - `testing`: the module [`testing`](crate::testing), a transaction that records.
 //!
 //! The table comes from `postrider migrate`. Everything here works through a pooler in transaction
 //! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.
@@ -69,15 +73,26 @@ pub mod context;
     not(any(feature = "sqlx", feature = "tokio-postgres")),
     expect(
         dead_code,
-        unused_variables,
         clippy::unused_async,
-        reason = "without a driver no transaction can exist, so nothing is ever written"
+        reason = "without a driver nothing is sent anywhere"
+    )
+)]
+#[cfg_attr(
+    not(any(feature = "sqlx", feature = "tokio-postgres", feature = "testing")),
+    expect(
+        unused_variables,
+        reason = "no transaction can exist, so nothing is ever written"
     )
 )]
 mod emit;
 mod event;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use context::Context;
-pub use emit::{Connection, EmitError, InTransaction, emit, emit_all};
+pub use emit::{
+    Connection, EmitError, EmitOptions, EventStatement, InTransaction, Statement, emit, emit_all,
+    emit_once, emit_with,
+};
 pub use event::{Event, EventId, EventSchema, ParseEventIdError};
 pub use outbox_contract as contract;

@@ -9,6 +9,7 @@ mod publication;
 mod ring;
 mod roles;
 mod rules;
+mod sdk;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -81,7 +81,7 @@ pub enum EmitError {
 }
 
 /// An error of a database driver; `downcast_ref` gives its own type.
-pub(super) type DriverError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type DriverError = Box<dyn std::error::Error + Send + Sync>;
 
 impl EmitError {
     pub(super) fn of_event(self, index: usize) -> Self {
