@@ -64,6 +64,8 @@
 //! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
 //! - `tokio-postgres`: its transactions.
 //! - `testing`: the module [`testing`](crate::testing), a transaction that records.
+//! - `opentelemetry`: events carry the trace of the current span.
+//! - `tower`: a layer, also for axum, by which events carry what their HTTP request came with.
 //!
 //! The table comes from `postrider migrate`. Everything here works through a pooler in transaction
 //! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.

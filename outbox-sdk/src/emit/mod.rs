@@ -159,7 +159,7 @@ where
     T: InTransaction + ?Sized,
     I: IntoIterator<Item: Event>,
 {
-    let shared = Shared::new::<I::Item>(&context::current())?;
+    let shared = Shared::new::<I::Item>(&context::inherited())?;
     let rows: Vec<_> = events
         .into_iter()
         .enumerate()
@@ -179,6 +179,6 @@ fn checked<E: Event + ?Sized>(
     event: &E,
     options: &EmitOptions,
 ) -> Result<(Shared, Row), EmitError> {
-    let shared = Shared::new::<&E>(&options.over(context::current()))?;
+    let shared = Shared::new::<&E>(&options.over(context::inherited()))?;
     Ok((shared, Row::new(event, options)?))
 }
