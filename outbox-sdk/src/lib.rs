@@ -67,7 +67,7 @@
 //! - `opentelemetry`: events carry the trace of the current span.
 //! - `tower`: a layer, also for axum, by which events carry what their HTTP request came with.
 //!
-//! The table comes from `postrider migrate`. Everything here works through a pooler in transaction
+//! The table comes from `postrider migrate`, or from [`migrate`] when the service starts. Everything here works through a pooler in transaction
 //! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.
 
 pub mod context;
@@ -88,6 +88,8 @@ pub mod context;
 )]
 mod emit;
 mod event;
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+mod migrate;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -97,4 +99,6 @@ pub use emit::{
     emit_once, emit_with,
 };
 pub use event::{Event, EventId, EventSchema, ParseEventIdError};
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+pub use migrate::{Migrate, MigrateError, migrate};
 pub use outbox_contract as contract;
