@@ -174,3 +174,33 @@ async fn a_failed_assertion_says_what_was_asked_for() {
         .with_key("1")
         .assert_count(1);
 }
+
+/// SDK-05, through the call itself.
+#[cfg(feature = "opentelemetry")]
+#[tokio::test(flavor = "current_thread")]
+async fn an_event_carries_the_current_span_unless_its_options_say_otherwise() {
+    use opentelemetry::trace::{
+        SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+    };
+    let span = SpanContext::new(
+        TraceId::from(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c),
+        SpanId::from(0xb7ad_6b71_6920_3331),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::NONE,
+    );
+    let current = opentelemetry::Context::new().with_remote_span_context(span);
+    let _attached = current.attach();
+    let mut tx = Recorder::new();
+    emit(&mut tx, &order(1, "1")).await.unwrap();
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let recorded = tx.recorded();
+    recorded
+        .with_header("traceparent", traceparent)
+        .assert_count(1);
+
+    let options = EmitOptions::new().with_header("traceparent", "own");
+    emit_with(&mut tx, &order(2, "1"), options).await.unwrap();
+    let recorded = tx.recorded();
+    recorded.with_header("traceparent", "own").assert_count(1);
+}
