@@ -63,12 +63,14 @@
 //!
 //! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
 //! - `tokio-postgres`: its transactions.
-//! - `testing`: the module [`testing`](crate::testing), a transaction that records.
+//! - `testing`: the module `testing`, a transaction that records.
 //! - `opentelemetry`: events carry the trace of the current span.
 //! - `tower`: a layer, also for axum, by which events carry what their HTTP request came with.
 //!
-//! The table comes from `postrider migrate`, or from [`migrate`] when the service starts. Everything here works through a pooler in transaction
-//! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.
+//! The table comes from `postrider migrate`, or from `migrate` when the service starts. Everything
+//! here works through a pooler in transaction mode, such as `PgBouncer`, without any setting: no
+//! prepared statement outlives a call. A service's own statements need the same there: with sqlx,
+//! `.persistent(false)` for each; a `statement_cache_capacity(0)` is not enough.
 
 pub mod context;
 #[cfg_attr(

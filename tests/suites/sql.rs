@@ -10,6 +10,7 @@ mod ring;
 mod roles;
 mod rules;
 mod sdk;
+mod sdk_migrate;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

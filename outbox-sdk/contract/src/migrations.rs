@@ -39,7 +39,8 @@ impl Migration {
     /// Its text and the record that it was applied, to be run in one transaction.
     pub fn recorded(&self) -> String {
         format!(
-            "{}\ninsert into outbox.migration (version, name, checksum)\n  values ({}, '{}', '{}');\n",
+            "{}\ninsert into outbox.migration (version, name, checksum)\n  \
+             values ({}, '{}', '{}');\n",
             self.sql,
             self.version,
             self.name,
@@ -80,8 +81,8 @@ pub const ALL: &[Migration] = &[
 /// - Concurrent runs wait for each other until the transaction ends. The lock belongs to the
 ///   transaction and not to the session, so it works through a connection pool. Another run may be
 ///   applying every migration, hence a minute.
-/// - A lock that an application holds is waited for at most 5 seconds: while a statement waits for a
-///   table lock, every later one on that table queues behind it.
+/// - A lock that an application holds is waited for at most 5 seconds: while a statement waits for
+///   a table lock, every later one on that table queues behind it.
 pub const BEGIN_EXCLUSIVE: &str = "\
 set local search_path = pg_catalog, pg_temp;
 set local lock_timeout = '60s';

@@ -18,9 +18,9 @@ use super::{Context, Entered, current};
 /// Takes `traceparent`, `tracestate` and a correlation id from the headers of each request, for
 /// every event that is emitted while it is served.
 ///
-/// Put it inside of layers that authenticate: a correlation id from outside is what the client
-/// likes. Where the current OpenTelemetry span is known (feature `opentelemetry`), that is the trace
-/// of the events, not the request's `traceparent`.
+/// A correlation id is what the client likes: where clients are not trusted, put a layer outside of
+/// this one that replaces it. Where the current OpenTelemetry span is known (feature
+/// `opentelemetry`), that is the trace of the events, not the request's `traceparent`.
 ///
 /// ```
 /// use axum::{Router, routing::post};

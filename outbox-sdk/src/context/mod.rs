@@ -4,11 +4,11 @@
 //! no function below it has to pass them on. Without a scope an event has no causation and no
 //! headers, and its correlation id is its own id.
 //!
-//! With the feature `opentelemetry`, an event's `traceparent` and `tracestate` are those of the current
-//! OpenTelemetry span, in place of the scope's. That is the current context of the crate
+//! With the feature `opentelemetry`, an event's `traceparent` and `tracestate` are those of the
+//! current OpenTelemetry span, in place of the scope's. That is the current context of the crate
 //! `opentelemetry` of release 0.33, which `tracing-opentelemetry` sets where its layer activates
-//! contexts, as it does by default. With the feature `tower`, the layer [`ContextLayer`] opens a scope for each HTTP
-//! request.
+//! contexts, as it does by default. With the feature `tower`, `ContextLayer` opens a scope for each
+//! HTTP request.
 //!
 //! A scope is bound to its future, not to a thread or a runtime: it holds while the future is
 //! polled, wherever that is. A task that is spawned inside does not inherit it; give it

@@ -2,8 +2,8 @@
 //! (<https://www.w3.org/TR/trace-context/>).
 
 /// Adds the current OpenTelemetry span to `context`: it is where the code runs, and so more exact
-/// than a trace that a scope was opened with. `traceparent` and `tracestate` are a pair, so both are
-/// replaced.
+/// than a trace that a scope was opened with. `traceparent` and `tracestate` are a pair, so both
+/// are replaced.
 #[cfg(feature = "opentelemetry")]
 pub(crate) fn of_current_span(context: &mut super::Context) {
     use opentelemetry::trace::TraceContextExt as _;

@@ -52,7 +52,8 @@ pub enum EmitError {
         #[source]
         source: Box<EmitError>,
     },
-    /// The schema `outbox` is missing or older than this crate. Roll back; nothing will work before the migration.
+    /// The schema `outbox` is missing or older than this crate. Roll back; nothing will work before
+    /// the migration.
     #[error("the schema outbox is missing or too old: run `postrider migrate`")]
     NotMigrated {
         /// What the driver says.

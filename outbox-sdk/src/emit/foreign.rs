@@ -39,7 +39,8 @@ impl Statement {
 
 /// Gives the statement of an event; every [`Event`] has it.
 ///
-/// The checks are those of [`emit`](crate::emit), and so is what the [context](crate::context) adds.
+/// The checks are those of [`emit`](crate::emit), and so is what the [context](crate::context)
+/// adds.
 ///
 /// ```
 /// use outbox_sdk::{EmitError, Event, EventStatement as _};
