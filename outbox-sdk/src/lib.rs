@@ -54,30 +54,53 @@
 //! - [`Event`]: what a type says about itself. Its payload is what serde writes.
 //! - [`emit`], [`emit_all`]: one event, or many in one statement, checked against the schema and
 //!   the limits before a row exists.
+//! - [`emit_with`]: one event with headers, ids, a key or a time of its own.
+//! - [`emit_once`]: one event for a business key, however often the work is repeated.
+//! - [`EventStatement`]: the SQL and its parameters, for libraries other than those below.
 //! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
 //!
 //! Cargo features, none of them on by default and none with a C library:
 //!
 //! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
 //! - `tokio-postgres`: its transactions.
+//! - `testing`: the module `testing`, a transaction that records.
+//! - `opentelemetry`: events carry the trace of the current span.
+//! - `tower`: a layer, also for axum, by which events carry what their HTTP request came with.
 //!
-//! The table comes from `postrider migrate`. Everything here works through a pooler in transaction
-//! mode, such as `PgBouncer`, without any setting: no prepared statement outlives a call.
+//! The table comes from `postrider migrate`, or from `migrate` when the service starts. Everything
+//! here works through a pooler in transaction mode, such as `PgBouncer`, without any setting: no
+//! prepared statement outlives a call. A service's own statements need the same there: with sqlx,
+//! `.persistent(false)` for each; a `statement_cache_capacity(0)` is not enough.
 
 pub mod context;
 #[cfg_attr(
     not(any(feature = "sqlx", feature = "tokio-postgres")),
     expect(
         dead_code,
-        unused_variables,
         clippy::unused_async,
-        reason = "without a driver no transaction can exist, so nothing is ever written"
+        reason = "without a driver nothing is sent anywhere"
+    )
+)]
+#[cfg_attr(
+    not(any(feature = "sqlx", feature = "tokio-postgres", feature = "testing")),
+    expect(
+        unused_variables,
+        reason = "no transaction can exist, so nothing is ever written"
     )
 )]
 mod emit;
 mod event;
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+mod migrate;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use context::Context;
-pub use emit::{Connection, EmitError, InTransaction, emit, emit_all};
+pub use emit::{
+    Connection, EmitError, EmitOptions, EventStatement, InTransaction, Statement, emit, emit_all,
+    emit_once, emit_with,
+};
 pub use event::{Event, EventId, EventSchema, ParseEventIdError};
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+pub use migrate::{Migrate, MigrateError, migrate};
 pub use outbox_contract as contract;

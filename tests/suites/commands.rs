@@ -124,6 +124,22 @@ async fn the_printed_sql_needs_nothing_and_the_check_finds_what_differs() -> Res
 }
 
 #[tokio::test]
+async fn exported_files_need_nothing_and_are_written_once() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().to_str().expect("the test's own name");
+    let export = ["migrate", "--export", "sqlx", path];
+    let written = e2e::OneShot::new(&export).succeed().await?;
+    assert!(written.contains("20260101000200_outbox_event.sql"));
+    assert_eq!(e2e::OneShot::new(&export).succeed().await?, "");
+
+    let unknown = ["migrate", "--export", "liquibase", path];
+    let output = e2e::OneShot::new(&unknown).run().await?;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stderr.contains("use plain, sqlx or flyway"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_administrator_makes_everything_for_a_role_that_may_create_nothing() -> Result<()> {
     let mut scenario = Scenario::new("admin").await?;
     let (stack, database) = (shared_stack().await?, scenario.name().to_string());

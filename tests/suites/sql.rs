@@ -2,11 +2,15 @@
 //! empties. No relay, no Kafka.
 
 mod emit;
+mod export;
 mod migrate;
+mod once;
 mod publication;
 mod ring;
 mod roles;
 mod rules;
+mod sdk;
+mod sdk_migrate;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -51,6 +51,9 @@ pub const XID: &str = "xid";
 /// The partition of the ring, by the time of the insert; not published.
 pub const RING: &str = "ring";
 
+/// What an event is emitted once for: the key of the table `once`, in [`SCHEMA`]; not published.
+pub const BUSINESS_KEY: &str = "business_key";
+
 /// The column list of the publication, in the table's order.
 ///
 /// The relay finds columns by name in each Relation message; this list says which it may rely on.

@@ -87,6 +87,9 @@ pub enum Error {
         /// Its size.
         bytes: usize,
     },
+    /// No RFC 3339 text, and so no header, can show the time.
+    #[error("occurred_at is outside the years 1 to 9999")]
+    OccurredAtOutOfRange,
     /// PostgreSQL cannot store this character in a text.
     #[error("the {column} contains the character U+0000")]
     ContainsNul {
@@ -124,6 +127,17 @@ pub fn check_text(column: &'static str, text: &str) -> Result<(), Error> {
         1..=TEXT_BYTES_MAX if text.contains('\0') => Err(Error::ContainsNul { column }),
         1..=TEXT_BYTES_MAX => Ok(()),
         bytes => Err(Error::TooLong { column, bytes }),
+    }
+}
+
+/// Checks when an event happened, in microseconds since 1970.
+pub fn check_occurred_at(microseconds: i64) -> Result<(), Error> {
+    const YEAR_1: i64 = -62_135_596_800_000_000;
+    const YEAR_10_000: i64 = 253_402_300_800_000_000;
+    if (YEAR_1..YEAR_10_000).contains(&microseconds) {
+        Ok(())
+    } else {
+        Err(Error::OccurredAtOutOfRange)
     }
 }
 
@@ -228,6 +242,18 @@ mod tests {
             })
         );
         assert_eq!(check("a\0b"), Err(Error::ContainsNul { column: "key" }));
+    }
+
+    #[test]
+    fn a_time_has_a_year_of_four_digits() {
+        use chrono::{TimeZone as _, Utc};
+        let first = Utc.with_ymd_and_hms(1, 1, 1, 0, 0, 0).unwrap();
+        let last = Utc.with_ymd_and_hms(9999, 12, 31, 23, 59, 59).unwrap();
+        let (first, last) = (first.timestamp_micros(), last.timestamp_micros() + 999_999);
+        for (inside, outside) in [(first, first - 1), (last, last + 1)] {
+            assert_eq!(check_occurred_at(inside), Ok(()));
+            assert_eq!(check_occurred_at(outside), Err(Error::OccurredAtOutOfRange));
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! which nothing may be built.
 //!
 //! Whoever applies them does this until nothing is pending, each time in one transaction at
-//! isolation level read committed: [`LOCK`], then [`APPLIED`] (unless [`EXISTS`] says no), then the
-//! first pending file and [`RECORD`].
+//! isolation level read committed: [`BEGIN_EXCLUSIVE`], then [`APPLIED`] (unless [`EXISTS`] says
+//! no), then [`Migration::recorded`] of the first that is pending.
 
 use sha2::{Digest, Sha256};
 
@@ -36,6 +36,18 @@ impl Migration {
             })
     }
 
+    /// Its text and the record that it was applied, to be run in one transaction.
+    pub fn recorded(&self) -> String {
+        format!(
+            "{}\ninsert into outbox.migration (version, name, checksum)\n  \
+             values ({}, '{}', '{}');\n",
+            self.sql,
+            self.version,
+            self.name,
+            self.checksum()
+        )
+    }
+
     /// The name of its file, such as `0002_event.sql`.
     pub fn file_name(&self) -> String {
         format!("{:04}_{}.sql", self.version, self.name)
@@ -59,21 +71,29 @@ pub const ALL: &[Migration] = &[
     migration!(3, "0003", "emit"),
     migration!(4, "0004", "ring"),
     migration!(5, "0005", "roles"),
+    migration!(6, "0006", "once"),
 ];
 
-/// Makes concurrent runs wait for each other until the transaction ends. It works through a
-/// connection pool, as it belongs to the transaction and not to the session.
-pub const LOCK: &str = "select pg_advisory_xact_lock(5788325408241091442)";
+/// The statements that begin a transaction's work.
+///
+/// - Functions and operators are looked up in `pg_catalog` alone, so that nobody can slip in one of
+///   theirs through the search path (CVE-2018-1058).
+/// - Concurrent runs wait for each other until the transaction ends. The lock belongs to the
+///   transaction and not to the session, so it works through a connection pool. Another run may be
+///   applying every migration, hence a minute.
+/// - A lock that an application holds is waited for at most 5 seconds: while a statement waits for
+///   a table lock, every later one on that table queues behind it.
+pub const BEGIN_EXCLUSIVE: &str = "\
+set local search_path = pg_catalog, pg_temp;
+set local lock_timeout = '60s';
+select pg_advisory_xact_lock(5788325408241091442);
+set local lock_timeout = '5s';";
 
 /// Whether the bookkeeping table exists: one boolean.
 pub const EXISTS: &str = "select to_regclass('outbox.migration') is not null";
 
 /// What was applied: version (`integer`), name and checksum (`text`), in order.
 pub const APPLIED: &str = "select version, name, checksum from outbox.migration order by version";
-
-/// Notes an applied migration: version (`integer`), name and checksum (`text`).
-pub const RECORD: &str =
-    "insert into outbox.migration (version, name, checksum) values ($1, $2, $3)";
 
 /// A row of `outbox.migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +229,16 @@ mod tests {
             migration.checksum(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn a_migration_leaves_its_record() {
+        let migration = &ALL[1];
+        let recorded = migration.recorded();
+        let record = recorded.strip_prefix(migration.sql).unwrap();
+        let values = format!("(2, 'event', '{}');\n", migration.checksum());
+        assert!(record.starts_with("\ninsert into outbox.migration"));
+        assert!(record.ends_with(&values), "{record}");
     }
 
     #[test]

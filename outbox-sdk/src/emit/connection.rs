@@ -48,6 +48,9 @@ pub enum Connection<'a> {
     /// One of tokio-postgres.
     #[cfg(feature = "tokio-postgres")]
     TokioPostgres(&'a tokio_postgres::Transaction<'a>),
+    /// None: the events are recorded.
+    #[cfg(feature = "testing")]
+    Recorder(&'a mut crate::testing::Recorder),
     /// Cannot exist; without a driver's feature it is the only variant.
     #[doc(hidden)]
     Never(Infallible, PhantomData<&'a ()>),
@@ -60,6 +63,8 @@ impl fmt::Debug for Connection<'_> {
             Self::Sqlx(_) => f.write_str("Connection::Sqlx"),
             #[cfg(feature = "tokio-postgres")]
             Self::TokioPostgres(_) => f.write_str("Connection::TokioPostgres"),
+            #[cfg(feature = "testing")]
+            Self::Recorder(_) => f.write_str("Connection::Recorder"),
             Self::Never(never, _) => match *never {},
         }
     }
@@ -90,5 +95,19 @@ impl<'a> From<&'a tokio_postgres::Transaction<'a>> for Connection<'a> {
 impl InTransaction for tokio_postgres::Transaction<'_> {
     fn connection(&mut self) -> Connection<'_> {
         Connection::TokioPostgres(self)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl<'a> From<&'a mut crate::testing::Recorder> for Connection<'a> {
+    fn from(recorder: &'a mut crate::testing::Recorder) -> Self {
+        Self::Recorder(recorder)
+    }
+}
+
+#[cfg(feature = "testing")]
+impl InTransaction for crate::testing::Recorder {
+    fn connection(&mut self) -> Connection<'_> {
+        Connection::Recorder(self)
     }
 }

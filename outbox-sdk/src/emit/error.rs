@@ -52,7 +52,8 @@ pub enum EmitError {
         #[source]
         source: Box<EmitError>,
     },
-    /// The schema `outbox` is missing or older than this crate. Roll back; nothing will work before the migration.
+    /// The schema `outbox` is missing or older than this crate. Roll back; nothing will work before
+    /// the migration.
     #[error("the schema outbox is missing or too old: run `postrider migrate`")]
     NotMigrated {
         /// What the driver says.
@@ -81,7 +82,7 @@ pub enum EmitError {
 }
 
 /// An error of a database driver; `downcast_ref` gives its own type.
-pub(super) type DriverError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type DriverError = Box<dyn std::error::Error + Send + Sync>;
 
 impl EmitError {
     pub(super) fn of_event(self, index: usize) -> Self {

@@ -2,14 +2,20 @@
 
 mod connection;
 mod driver;
-mod error;
-mod row;
+pub(crate) mod error;
+mod foreign;
+mod options;
+pub(crate) mod row;
 mod statement;
+
+use outbox_contract::{columns, limits};
 
 use crate::{Event, EventId, context};
 
 pub use connection::{Connection, InTransaction};
 pub use error::EmitError;
+pub use foreign::{EventStatement, Statement};
+pub use options::EmitOptions;
 use row::{Row, Shared};
 
 /// Writes one event into the transaction `tx`, and returns its id.
@@ -64,11 +70,72 @@ where
     T: InTransaction + ?Sized,
     E: Event + ?Sized,
 {
-    let shared = Shared::new::<&E>(&context::current())?;
-    let row = Row::new(event)?;
+    emit_with(tx, event, EmitOptions::new()).await
+}
+
+/// Writes one event with what `options` say, and returns its id; see [`emit`] for everything else.
+///
+/// ```
+/// # use outbox_sdk::{EmitError, EmitOptions, Event, InTransaction, emit_with};
+/// async fn import<E: Event>(
+///     tx: &mut impl InTransaction,
+///     event: &E,
+///     file: &str,
+/// ) -> Result<(), EmitError> {
+///     emit_with(tx, event, EmitOptions::new().with_causation_id(file)).await?;
+///     Ok(())
+/// }
+/// ```
+pub async fn emit_with<T, E>(
+    tx: &mut T,
+    event: &E,
+    options: EmitOptions,
+) -> Result<EventId, EmitError>
+where
+    T: InTransaction + ?Sized,
+    E: Event + ?Sized,
+{
+    let (shared, row) = checked(event, &options)?;
     let id = row.id;
-    driver::execute(tx.connection(), statement::one(shared, row)).await?;
+    driver::one(tx.connection(), shared, row).await?;
     Ok(id)
+}
+
+/// Writes one event unless one was written under `business_key`, and returns the id of the first.
+///
+/// For work that may be repeated as a whole, such as a request that a client sends again: the key
+/// is what is the same each time, of 1 to 1024 bytes, and belongs to the database, not to the event
+/// type. When two transactions use one key at a time, the second waits until the first has ended: if
+/// that commits, the second writes nothing; if it rolls back, the second writes its event. Under
+/// `repeatable read` and above it may instead fail with a serialization error, to be repeated.
+/// Transactions that use several keys should use them in one order, or PostgreSQL may have to end a
+/// deadlock.
+///
+/// The key is kept until `outbox.forget_business_keys(keep)` removes it, which a scheduled job
+/// calls; after that a repetition writes another event.
+///
+/// ```
+/// # use outbox_sdk::{EmitError, Event, InTransaction, emit_once};
+/// async fn place<E: Event>(tx: &mut impl InTransaction, placed: &E) -> Result<(), EmitError> {
+///     let first = emit_once(tx, "order-42-placed", placed).await?;
+///     assert_eq!(emit_once(tx, "order-42-placed", placed).await?, first);
+///     Ok(())
+/// }
+/// ```
+pub async fn emit_once<T, E>(
+    tx: &mut T,
+    business_key: &str,
+    event: &E,
+) -> Result<EventId, EmitError>
+where
+    T: InTransaction + ?Sized,
+    E: Event + ?Sized,
+{
+    let event_type = E::EVENT_TYPE;
+    limits::check_text(columns::BUSINESS_KEY, business_key)
+        .map_err(|source| EmitError::Limit { event_type, source })?;
+    let (shared, row) = checked(event, &EmitOptions::default())?;
+    driver::once(tx.connection(), business_key, shared, row).await
 }
 
 /// Writes any number of events of one type in one statement, and returns their ids in order.
@@ -92,15 +159,26 @@ where
     T: InTransaction + ?Sized,
     I: IntoIterator<Item: Event>,
 {
-    let shared = Shared::new::<I::Item>(&context::current())?;
+    let shared = Shared::new::<I::Item>(&context::inherited())?;
     let rows: Vec<_> = events
         .into_iter()
         .enumerate()
-        .map(|(index, event)| Row::new(&event).map_err(|error| error.of_event(index)))
+        .map(|(index, event)| {
+            Row::new(&event, &EmitOptions::default()).map_err(|error| error.of_event(index))
+        })
         .collect::<Result<_, _>>()?;
     let ids = rows.iter().map(|row| row.id).collect();
     if !rows.is_empty() {
-        driver::execute(tx.connection(), statement::all(shared, rows)).await?;
+        driver::all(tx.connection(), shared, rows).await?;
     }
     Ok(ids)
+}
+
+/// An event as it will be written, when the context is the current one.
+fn checked<E: Event + ?Sized>(
+    event: &E,
+    options: &EmitOptions,
+) -> Result<(Shared, Row), EmitError> {
+    let shared = Shared::new::<&E>(&options.over(context::inherited()))?;
+    Ok((shared, Row::new(event, options)?))
 }

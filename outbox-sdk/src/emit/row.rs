@@ -1,22 +1,23 @@
 //! An event as the columns of its row, checked.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use outbox_contract::transcode::Transcoder;
 use outbox_contract::{columns, limits};
 
-use super::EmitError;
+use super::{EmitError, EmitOptions, options};
 use crate::{Context, Event, EventId};
 
 /// What the events of one type have in common when they are emitted together.
-pub(super) struct Shared {
-    pub(super) aggregate_type: &'static str,
-    pub(super) event_type: &'static str,
-    pub(super) schema_ref: String,
-    pub(super) correlation_id: Option<String>,
-    pub(super) causation_id: Option<String>,
-    pub(super) headers: String,
-    pub(super) is_public: bool,
+pub(crate) struct Shared {
+    pub(crate) aggregate_type: &'static str,
+    pub(crate) event_type: &'static str,
+    pub(crate) schema_ref: String,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) causation_id: Option<String>,
+    pub(crate) headers: String,
+    pub(crate) is_public: bool,
 }
 
 impl Shared {
@@ -53,32 +54,41 @@ impl Shared {
 }
 
 /// What is an event's own.
-pub(super) struct Row {
-    pub(super) id: EventId,
-    pub(super) aggregate_id: String,
-    pub(super) key: Option<String>,
-    pub(super) payload: String,
+pub(crate) struct Row {
+    pub(crate) id: EventId,
+    pub(crate) aggregate_id: String,
+    pub(crate) key: Option<String>,
+    pub(crate) payload: String,
+    /// Microseconds since 1970; the time of the transaction where there is none.
+    pub(crate) occurred_at: Option<i64>,
 }
 
 impl Row {
-    pub(super) fn new<E: Event + ?Sized>(event: &E) -> Result<Self, EmitError> {
+    pub(super) fn new<E: Event + ?Sized>(
+        event: &E,
+        options: &EmitOptions,
+    ) -> Result<Self, EmitError> {
         let event_type = E::EVENT_TYPE;
         let limit = |source| EmitError::Limit { event_type, source };
         let aggregate_id = event.aggregate_id().into_owned();
         limits::check_text(columns::AGGREGATE_ID, &aggregate_id).map_err(limit)?;
-        let key = event.key().map(std::borrow::Cow::into_owned);
+        let own_key = || event.key().map(Cow::into_owned);
+        let key = options.key.clone().or_else(own_key);
         if let Some(key) = &key {
             limits::check_text(columns::KEY, key).map_err(limit)?;
         }
+        let occurred_at = options.occurred_at.map(options::microseconds);
+        let occurred_at = occurred_at.transpose().map_err(limit)?;
         let payload = serde_json::to_string(event)
             .map_err(|source| EmitError::Serialize { event_type, source })?;
         limits::check_payload(&payload).map_err(limit)?;
         check_fits::<E>(&payload)?;
         Ok(Self {
-            id: EventId::new(),
+            id: options.event_id.unwrap_or_else(EventId::new),
             aggregate_id,
             key,
             payload,
+            occurred_at,
         })
     }
 }

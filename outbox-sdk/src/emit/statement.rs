@@ -1,4 +1,4 @@
-//! The statements: one row, and any number of rows.
+//! The statements: one row, any number of rows, and one row once.
 //!
 //! They write the table itself, not through `outbox.emit`, so that a role with nothing but the
 //! insert privilege will do. Every parameter is a text or an array of texts, which PostgreSQL casts:
@@ -7,12 +7,28 @@
 
 use super::row::{Row, Shared};
 
-const INSERT_ONE: &str = "\
-insert into outbox.event (
-  id, aggregate_type, event_type, schema_ref, correlation_id, causation_id, headers, public,
-  aggregate_id, key, payload)
-values ($1::text::uuid, $2::text, $3::text, $4::text, coalesce($5::text, $1::text), $6::text,
-  $7::text::json, $8::text::boolean, $9::text, $10::text, $11::text::json)";
+macro_rules! columns {
+    () => {
+        "id, aggregate_type, event_type, schema_ref, correlation_id, causation_id, headers, public,
+  aggregate_id, key, payload, occurred_at"
+    };
+}
+
+macro_rules! values {
+    () => {
+        "$1::text::uuid, $2::text, $3::text, $4::text, coalesce($5::text, $1::text), $6::text,
+  $7::text::json, $8::text::boolean, $9::text, $10::text, $11::text::json,
+  coalesce('epoch'::timestamptz + $12::text::interval, now())"
+    };
+}
+
+const INSERT_ONE: &str = concat!(
+    "insert into outbox.event (\n  ",
+    columns!(),
+    ")\nvalues (",
+    values!(),
+    ")"
+);
 
 /// `order by` fixes what PostgreSQL would do anyway: the sequence column follows the array.
 const INSERT_ALL: &str = "\
@@ -24,6 +40,24 @@ select id::uuid, $2::text, $3::text, $4::text, coalesce($5::text, id), $6::text,
 from unnest($1::text[], $9::text[], $10::text[], $11::text[])
   with ordinality as event (id, aggregate_id, key, payload, place)
 order by place";
+
+/// Returns the id of the first event under the key. The claim waits for a transaction that has the
+/// key and has not ended, and it is made once, for `claimed` is read twice.
+const INSERT_ONCE: &str = concat!(
+    "with claimed as materialized (
+  select event_id, is_first from outbox.claim_business_key($13::text, $1::text::uuid)
+), inserted as (
+  insert into outbox.event (
+  ",
+    columns!(),
+    ")
+  select ",
+    values!(),
+    "
+  from claimed where is_first
+)
+select event_id::text from claimed"
+);
 
 /// SQL with its parameters, for any driver.
 pub(super) struct Bound {
@@ -42,9 +76,28 @@ pub(super) enum Bind {
 /// Inserts one row.
 pub(super) fn one(shared: Shared, row: Row) -> Bound {
     let mut binds = with_shared(Bind::Text(Some(row.id.to_string())), shared);
-    binds.extend([Some(row.aggregate_id), row.key, Some(row.payload)].map(Bind::Text));
+    let occurred_at = row.occurred_at.map(|at| format!("{at} microseconds"));
+    binds.extend(
+        [
+            Some(row.aggregate_id),
+            row.key,
+            Some(row.payload),
+            occurred_at,
+        ]
+        .map(Bind::Text),
+    );
     Bound {
         sql: INSERT_ONE,
+        binds,
+    }
+}
+
+/// Inserts one row, unless one was inserted under `business_key`.
+pub(super) fn once(business_key: &str, shared: Shared, row: Row) -> Bound {
+    let Bound { mut binds, .. } = one(shared, row);
+    binds.push(Bind::Text(Some(business_key.to_owned())));
+    Bound {
+        sql: INSERT_ONCE,
         binds,
     }
 }

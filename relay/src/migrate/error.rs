@@ -71,6 +71,15 @@ pub enum Error {
     /// The catalog could not be read.
     #[error("reading the catalog failed")]
     ReadCatalog(#[source] tokio_postgres::Error),
+    /// A file could not be written, or is there already with another text.
+    #[error("writing {} failed", path.display())]
+    Export {
+        /// The file or its folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -84,7 +93,10 @@ impl Error {
             | Self::CreatePublication { source, .. }
             | Self::GrantRelay { source, .. }
             | Self::RegisterSlot { source, .. } => Some(source),
-            Self::Connect(_) | Self::AdminElsewhere { .. } | Self::Mismatch(_) => None,
+            Self::Connect(_)
+            | Self::AdminElsewhere { .. }
+            | Self::Mismatch(_)
+            | Self::Export { .. } => None,
         }
     }
 }
@@ -93,7 +105,7 @@ impl Classify for Error {
     fn action(&self) -> Action {
         match self {
             Self::Connect(error) => error.action(),
-            Self::AdminElsewhere { .. } => Action::Refuse,
+            Self::AdminElsewhere { .. } | Self::Export { .. } => Action::Refuse,
             Self::Mismatch(_) => Action::Halt,
             Self::Begin(source)
             | Self::WaitForOtherRun(source)
@@ -128,6 +140,10 @@ impl Classify for Error {
             Self::RegisterSlot { .. } => {
                 "use the role that owns the schema `outbox` (`--admin-url`), or grant outbox_relay \
                  to this one"
+            }
+            Self::Export { .. } => {
+                "name a folder that may be written to; a file that was changed there is never \
+                 overwritten: restore it, or export into an empty folder and compare"
             }
             Self::Begin(_) | Self::ReadCatalog(_) => {
                 "see that the database answers and accepts writes, then repeat"
@@ -169,6 +185,7 @@ impl Classify for Error {
             Self::Mismatch(_) => "migration_mismatch",
             Self::Apply { .. } => "migration_failed",
             Self::CreatePublication { .. } => "publication_not_created",
+            Self::Export { .. } => "export_failed",
         }
     }
 }

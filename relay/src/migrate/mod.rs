@@ -1,4 +1,5 @@
-//! The SQL part of a database: brings it up to this release, shows how it differs, prints it.
+//! The SQL part of a database: brings it up to this release, shows how it differs, prints it,
+//! writes it as files for other tools.
 //!
 //! Contract: [`migrate`] runs what is pending of [`outbox_contract::migrations`], each file in a
 //! transaction of its own together with its record, and makes the publication if there is none. A
@@ -12,23 +13,18 @@
 mod administrator;
 mod check;
 mod error;
+mod export;
 mod print;
 mod publication;
 
 pub use administrator::Administrator;
 pub use check::{DESCRIBE, Finding, SCHEMA, check};
 pub use error::Error;
+pub use export::{Format, export};
 pub use print::print;
 
 use outbox_contract::migrations::{self, Applied, Migration};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
-
-/// Longest wait for a lock that an application holds. While a statement waits for a table lock,
-/// every later one on that table queues behind it, so it must give up soon.
-const LOCK_TIMEOUT: &str = "5s";
-
-/// Longest wait for another run, which may be applying every migration.
-const OTHER_RUN_TIMEOUT: &str = "60s";
 
 /// What [`migrate`] did.
 #[derive(Debug)]
@@ -67,15 +63,7 @@ async fn apply_next(client: &mut Client) -> Result<Option<&'static Migration>, E
         source,
     };
     transaction
-        .batch_execute(migration.sql)
-        .await
-        .map_err(apply_error)?;
-    let version = i32::try_from(migration.version).expect("migrations are numbered from 1 on");
-    transaction
-        .execute(
-            migrations::RECORD,
-            &[&version, &migration.name, &migration.checksum()],
-        )
+        .batch_execute(&migration.recorded())
         .await
         .map_err(apply_error)?;
     transaction.commit().await.map_err(apply_error)?;
@@ -83,22 +71,16 @@ async fn apply_next(client: &mut Client) -> Result<Option<&'static Migration>, E
 }
 
 /// A transaction that no other run of a migration overlaps.
-///
-/// Functions and operators are looked up in `pg_catalog` alone, so that nobody can slip in one of
-/// theirs through the search path (CVE-2018-1058).
 async fn begin_exclusive(client: &mut Client) -> Result<Transaction<'_>, Error> {
     let transaction = begin(client).await?;
-    let lock = format!(
-        "set local lock_timeout = '{OTHER_RUN_TIMEOUT}'; {}; set local lock_timeout = '{LOCK_TIMEOUT}'",
-        migrations::LOCK
-    );
     transaction
-        .batch_execute(&lock)
+        .batch_execute(migrations::BEGIN_EXCLUSIVE)
         .await
         .map_err(Error::WaitForOtherRun)?;
     Ok(transaction)
 }
 
+/// A transaction that looks up names as the migrations do.
 async fn begin(client: &mut Client) -> Result<Transaction<'_>, Error> {
     let transaction = client
         .build_transaction()

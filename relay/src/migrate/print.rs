@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use outbox_contract::migrations::{ALL, LOCK};
+use outbox_contract::migrations::{ALL, BEGIN_EXCLUSIVE, Migration};
 
-use super::{LOCK_TIMEOUT, publication};
+use super::publication;
 
 /// The migrations with their records, and the publication. Each is a transaction that fails as a
 /// whole where it was run before, so the script can be repeated.
@@ -17,20 +17,23 @@ pub fn print(publication: &str) -> String {
     for migration in ALL {
         write!(
             script,
-            "\n-- {}\nbegin;\nset local search_path = pg_catalog, pg_temp;\n\
-             set local lock_timeout = '{LOCK_TIMEOUT}';\n{LOCK};\n\n{}\n\
-             insert into outbox.migration (version, name, checksum)\n  values ({}, '{}', '{}');\ncommit;\n",
+            "\n-- {}\n{}",
             migration.file_name(),
-            migration.sql,
-            migration.version,
-            migration.name,
-            migration.checksum(),
+            transaction(migration)
         )
         .expect("writing to a String cannot fail");
     }
     write!(script, "\n{};\n", publication::create(publication))
         .expect("writing to a String cannot fail");
     script
+}
+
+/// A migration as a transaction of its own.
+pub(super) fn transaction(migration: &Migration) -> String {
+    format!(
+        "begin;\n{BEGIN_EXCLUSIVE}\n\n{}commit;\n",
+        migration.recorded()
+    )
 }
 
 #[cfg(test)]

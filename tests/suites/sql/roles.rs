@@ -9,6 +9,10 @@ const INSERT: &str =
 
 const EMIT: &str = "select outbox.emit('x', 'a', '1', '{}')";
 
+const CLAIM: &str = "select outbox.claim_business_key('k', gen_random_uuid())";
+
+const FORGET: &str = "select outbox.forget_business_keys('1 day')";
+
 async fn assert_refused(database: &TestDatabase, role: &str, statements: &[&str]) {
     let client = database.role(role).await;
     for statement in statements {
@@ -33,8 +37,12 @@ async fn assert_allowed(database: &TestDatabase, role: &str, statements: &[&str]
 #[tokio::test]
 async fn an_application_inserts_and_nothing_else() {
     let database = database().await;
-    assert_allowed(&database, "outbox_app", &[INSERT]).await;
+    assert_allowed(&database, "outbox_app", &[INSERT, CLAIM]).await;
     let refused = [
+        "select * from outbox.once",
+        "delete from outbox.once",
+        "select outbox.emit_once('k', 'x', 'a', '1', '{}')",
+        FORGET,
         "select id from outbox.event",
         "update outbox.event set public = false",
         "delete from outbox.event",
@@ -74,10 +82,16 @@ async fn an_emitter_calls_emit_and_nothing_else() {
         EMIT,
         "select outbox.emit('x', 'a', '1', '{}'::json)",
         "select outbox.emit('x', 'a', '1', '{}'::jsonb)",
+        "select outbox.emit_once('k', 'x', 'a', '1', '{}')",
+        "select outbox.emit_once('k', 'x', 'a', '1', '{}'::json)",
+        "select outbox.emit_once('k', 'x', 'a', '1', '{}'::jsonb)",
     ];
     assert_allowed(&database, "outbox_emitter", &allowed).await;
     let refused = [
         INSERT,
+        CLAIM,
+        FORGET,
+        "select * from outbox.once",
         "select id from outbox.event",
         "update outbox.event set public = false",
         "delete from outbox.event",
@@ -102,6 +116,8 @@ async fn a_relay_reads_and_sends_canaries_and_nothing_else() {
     let refused = [
         INSERT,
         EMIT,
+        CLAIM,
+        FORGET,
         "update outbox.event set public = false",
         "delete from outbox.event",
         "truncate outbox.event",
@@ -120,12 +136,14 @@ async fn retention_rotates_and_nothing_else() {
     assert_allowed(
         &database,
         "outbox_retention",
-        &["select outbox.rotate('1 day')"],
+        &["select outbox.rotate('1 day')", FORGET],
     )
     .await;
     let refused = [
         INSERT,
         EMIT,
+        CLAIM,
+        "delete from outbox.once",
         "select id from outbox.event",
         "update outbox.event set public = false",
         "delete from outbox.event",
@@ -153,6 +171,9 @@ async fn everybody_else_may_nothing() {
     let refused = [
         INSERT,
         EMIT,
+        CLAIM,
+        FORGET,
+        "select * from outbox.once",
         "select id from outbox.event",
         "delete from outbox.event",
         "truncate outbox.event",
@@ -233,5 +254,10 @@ async fn a_role_that_may_not_create_roles_is_told_what_to_ask_for() {
     let again = async move { postrider::migrate::migrate(&mut client, "postrider").await };
     let (report, _) = tokio::join!(again, connection);
     let report = report.expect("with the roles there, no right to create roles is needed");
-    assert_eq!(report.applied.len(), 1);
+    let names: Vec<_> = report
+        .applied
+        .iter()
+        .map(|migration| migration.name)
+        .collect();
+    assert_eq!(names, ["roles", "once"]);
 }

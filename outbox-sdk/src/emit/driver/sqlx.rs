@@ -6,7 +6,7 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{PgConnection, Postgres, Row as _};
 
 use crate::emit::EmitError;
 use crate::emit::statement::{Bind, Bound};
@@ -14,6 +14,14 @@ use crate::emit::statement::{Bind, Bound};
 pub(super) async fn execute(connection: &mut PgConnection, bound: Bound) -> Result<(), EmitError> {
     query(bound).execute(connection).await.map_err(of_sqlx)?;
     Ok(())
+}
+
+pub(super) async fn fetch(
+    connection: &mut PgConnection,
+    bound: Bound,
+) -> Result<String, EmitError> {
+    let row = query(bound).fetch_one(connection).await.map_err(of_sqlx)?;
+    row.try_get(0).map_err(of_sqlx)
 }
 
 fn query(bound: Bound) -> Query<'static, Postgres, PgArguments> {

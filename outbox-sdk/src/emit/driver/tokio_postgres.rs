@@ -17,6 +17,17 @@ pub(super) async fn execute(transaction: &Transaction<'_>, bound: Bound) -> Resu
     Ok(())
 }
 
+pub(super) async fn fetch(
+    transaction: &Transaction<'_>,
+    bound: Bound,
+) -> Result<String, EmitError> {
+    let row = transaction
+        .query_typed_one(bound.sql, &parameters(&bound.binds))
+        .await
+        .map_err(of_tokio_postgres)?;
+    row.try_get(0).map_err(of_tokio_postgres)
+}
+
 fn parameters(binds: &[Bind]) -> Vec<(&(dyn ToSql + Sync), Type)> {
     fn parameter(bind: &Bind) -> (&(dyn ToSql + Sync), Type) {
         match bind {

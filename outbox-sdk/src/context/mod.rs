@@ -4,6 +4,12 @@
 //! no function below it has to pass them on. Without a scope an event has no causation and no
 //! headers, and its correlation id is its own id.
 //!
+//! With the feature `opentelemetry`, an event's `traceparent` and `tracestate` are those of the
+//! current OpenTelemetry span, in place of the scope's. That is the current context of the crate
+//! `opentelemetry` of release 0.33, which `tracing-opentelemetry` sets where its layer activates
+//! contexts, as it does by default. With the feature `tower`, `ContextLayer` opens a scope for each
+//! HTTP request.
+//!
 //! A scope is bound to its future, not to a thread or a runtime: it holds while the future is
 //! polled, wherever that is. A task that is spawned inside does not inherit it; give it
 //! [`current`]:
@@ -24,10 +30,18 @@
 //! # }
 //! ```
 
+#[cfg(feature = "tower")]
+mod http;
+#[cfg(any(feature = "opentelemetry", feature = "tower"))]
+mod trace;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
+
+#[cfg(feature = "tower")]
+pub use http::{ContextLayer, ContextService, InContext};
 
 /// Correlation, causation and headers for the events of a scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +90,18 @@ thread_local! {
 /// The context of the innermost scope that this code runs in; one that says nothing outside.
 pub fn current() -> Context {
     CURRENT.with_borrow(Clone::clone)
+}
+
+/// What an event that is emitted here inherits: [`current`], and the current OpenTelemetry span.
+pub(crate) fn inherited() -> Context {
+    #[cfg_attr(
+        not(feature = "opentelemetry"),
+        expect(unused_mut, reason = "nothing but a span is added")
+    )]
+    let mut context = current();
+    #[cfg(feature = "opentelemetry")]
+    trace::of_current_span(&mut context);
+    context
 }
 
 /// Runs `future` with `context` in place of that of an outer scope; to extend the outer one, begin
