@@ -5,40 +5,35 @@
 //! publishes each once, in order, as Avro under a registered schema.
 //!
 //! ```no_run
-//! # #[cfg(feature = "sqlx")]
+//! # #[cfg(all(feature = "sqlx", feature = "derive", feature = "chrono", feature = "rust_decimal"))]
 //! # async fn place(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
-//! use std::borrow::Cow;
+//! use chrono::{DateTime, SubsecRound, Utc};
+//! use outbox_sdk::{Event, emit};
+//! use rust_decimal::Decimal;
+//! use uuid::Uuid;
 //!
-//! use outbox_sdk::{Event, EventSchema, emit};
-//!
-//! #[derive(serde::Serialize)]
+//! #[derive(Event, serde::Serialize, serde::Deserialize)]
+//! #[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 //! struct OrderPlaced {
-//!     order_id: i64,
-//!     total: String,
+//!     order_id: Uuid,
+//!     customer_id: Uuid,
+//!     #[event(decimal(precision = 12, scale = 2))]
+//!     total: Decimal,
+//!     placed_at: DateTime<Utc>,
 //! }
 //!
-//! impl Event for OrderPlaced {
-//!     const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-//!     const AGGREGATE_TYPE: &'static str = "order";
-//!
-//!     fn schema() -> &'static EventSchema {
-//!         static SCHEMA: EventSchema = EventSchema::new(
-//!             r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-//!                 {"name": "order_id", "type": "long"},
-//!                 {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
-//!                     "precision": 12, "scale": 2}}]}"#,
-//!         );
-//!         &SCHEMA
-//!     }
-//!
-//!     fn aggregate_id(&self) -> Cow<'_, str> {
-//!         self.order_id.to_string().into()
-//!     }
-//! }
-//!
+//! let event = OrderPlaced {
+//!     order_id: Uuid::now_v7(),
+//!     customer_id: Uuid::now_v7(),
+//!     total: Decimal::new(12_30, 2),
+//!     placed_at: Utc::now().trunc_subsecs(6),
+//! };
 //! let mut tx = pool.begin().await?;
-//! sqlx::query("insert into orders (id, total) values (42, 12.30)").execute(&mut *tx).await?;
-//! let id = emit(&mut tx, &OrderPlaced { order_id: 42, total: "12.30".to_owned() }).await?;
+//! sqlx::query("insert into orders (id, total) values ($1, 12.30)")
+//!     .bind(event.order_id)
+//!     .execute(&mut *tx)
+//!     .await?;
+//! let id = emit(&mut tx, &event).await?;
 //! tx.commit().await?;
 //! println!("emitted {id}");
 //! # Ok(())
@@ -51,22 +46,30 @@
 //! Hence [`emit`] takes a transaction and nothing else: with a pool or a plain connection it does
 //! not compile.
 //!
-//! - [`Event`]: what a type says about itself. Its payload is what serde writes.
+//! - [`Event`]: what a type says about itself; derive it. Its payload is what serde writes.
+//! - [`avro`]: which Avro type a Rust type is; [`base64`]: bytes. [`contracts`]: schemas as files.
 //! - [`emit`], [`emit_all`]: one event, or many in one statement, checked against the schema and
 //!   the limits before a row exists.
 //! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
 //!
 //! Cargo features: `sqlx` for transactions of the current sqlx; it brings no runtime and no TLS.
+//! `derive`, which is on, for the derive; `chrono` and `rust_decimal` for fields of their types.
 //! The table comes from `postrider migrate`. With a pooler in transaction mode, such as `PgBouncer`,
 //! set sqlx's `statement_cache_capacity(0)`, as for all statements.
 
+pub mod avro;
+pub mod base64;
 pub mod context;
+pub mod contracts;
 #[cfg(feature = "sqlx")]
 mod emit;
 mod event;
 
+pub use avro::AvroType;
 pub use context::Context;
 #[cfg(feature = "sqlx")]
 pub use emit::{Connection, EmitError, InTransaction, emit, emit_all};
 pub use event::{Event, EventId, EventSchema, ParseEventIdError};
 pub use outbox_contract as contract;
+#[cfg(feature = "derive")]
+pub use outbox_derive::{AvroType, Event};
