@@ -5,38 +5,20 @@
 //!     eval "$(postrider dev --env)"
 //!     cargo run -p outbox-sdk --features sqlx --example 01_emit -- "$DATABASE_URL"
 
-use std::borrow::Cow;
 use std::error::Error;
 
-use outbox_sdk::{Context, Event, EventSchema, context, emit, emit_all};
+use outbox_sdk::{Context, Event, context, emit, emit_all};
 use sqlx::PgPool;
 
-#[derive(serde::Serialize)]
+/// An order was placed.
+#[derive(Event, serde::Serialize)]
+#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 struct OrderPlaced {
     order_id: i64,
-    /// A decimal travels as text, exactly; a float would not.
+    /// With tax; as a text or a `rust_decimal::Decimal` it is exact, a float would not be.
+    #[event(decimal(precision = 12, scale = 2))]
     total: String,
     note: Option<String>,
-}
-
-impl Event for OrderPlaced {
-    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-    const AGGREGATE_TYPE: &'static str = "order";
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-                {"name": "order_id", "type": "long"},
-                {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
-                    "precision": 12, "scale": 2}},
-                {"name": "note", "type": ["null", "string"], "default": null}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
 }
 
 fn order(order_id: i64, total: &str) -> OrderPlaced {

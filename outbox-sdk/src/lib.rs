@@ -5,40 +5,35 @@
 //! publishes each once, in order, as Avro under a registered schema.
 //!
 //! ```no_run
-//! # #[cfg(feature = "sqlx")]
+//! # #[cfg(all(feature = "sqlx", feature = "derive", feature = "chrono", feature = "rust_decimal"))]
 //! # async fn place(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
-//! use std::borrow::Cow;
+//! use chrono::{DateTime, SubsecRound, Utc};
+//! use outbox_sdk::{Event, emit};
+//! use rust_decimal::Decimal;
+//! use uuid::Uuid;
 //!
-//! use outbox_sdk::{Event, EventSchema, emit};
-//!
-//! #[derive(serde::Serialize)]
+//! #[derive(Event, serde::Serialize, serde::Deserialize)]
+//! #[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 //! struct OrderPlaced {
-//!     order_id: i64,
-//!     total: String,
+//!     order_id: Uuid,
+//!     customer_id: Uuid,
+//!     #[event(decimal(precision = 12, scale = 2))]
+//!     total: Decimal,
+//!     placed_at: DateTime<Utc>,
 //! }
 //!
-//! impl Event for OrderPlaced {
-//!     const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-//!     const AGGREGATE_TYPE: &'static str = "order";
-//!
-//!     fn schema() -> &'static EventSchema {
-//!         static SCHEMA: EventSchema = EventSchema::new(
-//!             r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-//!                 {"name": "order_id", "type": "long"},
-//!                 {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
-//!                     "precision": 12, "scale": 2}}]}"#,
-//!         );
-//!         &SCHEMA
-//!     }
-//!
-//!     fn aggregate_id(&self) -> Cow<'_, str> {
-//!         self.order_id.to_string().into()
-//!     }
-//! }
-//!
+//! let event = OrderPlaced {
+//!     order_id: Uuid::now_v7(),
+//!     customer_id: Uuid::now_v7(),
+//!     total: Decimal::new(12_30, 2),
+//!     placed_at: Utc::now().trunc_subsecs(6),
+//! };
 //! let mut tx = pool.begin().await?;
-//! sqlx::query("insert into orders (id, total) values (42, 12.30)").execute(&mut *tx).await?;
-//! let id = emit(&mut tx, &OrderPlaced { order_id: 42, total: "12.30".to_owned() }).await?;
+//! sqlx::query("insert into orders (id, total) values ($1, 12.30)")
+//!     .bind(event.order_id)
+//!     .execute(&mut *tx)
+//!     .await?;
+//! let id = emit(&mut tx, &event).await?;
 //! tx.commit().await?;
 //! println!("emitted {id}");
 //! # Ok(())
@@ -51,7 +46,8 @@
 //! Hence [`emit`] takes a transaction and nothing else: with a pool or a plain connection it does
 //! not compile.
 //!
-//! - [`Event`]: what a type says about itself. Its payload is what serde writes.
+//! - [`Event`]: what a type says about itself; derive it. Its payload is what serde writes.
+//! - [`avro`]: which Avro type a Rust type is; [`base64`]: bytes. [`contracts`]: schemas as files.
 //! - [`emit`], [`emit_all`]: one event, or many in one statement, checked against the schema and
 //!   the limits before a row exists.
 //! - [`emit_with`]: one event with headers, ids, a key or a time of its own.
@@ -59,8 +55,10 @@
 //! - [`EventStatement`]: the SQL and its parameters, for libraries other than those below.
 //! - [`context`]: correlation, causation and headers, inherited by what is emitted inside.
 //!
-//! Cargo features, none of them on by default and none with a C library:
+//! Cargo features, only `derive` of them on by default and none with a C library:
 //!
+//! - `derive`: `#[derive(Event)]` and `#[derive(AvroType)]`.
+//! - `chrono`, `rust_decimal`: fields of their types; those of `time` need no feature.
 //! - `sqlx`: transactions of the current sqlx; it brings no runtime and no TLS.
 //! - `tokio-postgres`: its transactions.
 //! - `testing`: the module `testing`, a transaction that records.
@@ -72,7 +70,10 @@
 //! prepared statement outlives a call. A service's own statements need the same there: with sqlx,
 //! `.persistent(false)` for each; a `statement_cache_capacity(0)` is not enough.
 
+pub mod avro;
+pub mod base64;
 pub mod context;
+pub mod contracts;
 #[cfg_attr(
     not(any(feature = "sqlx", feature = "tokio-postgres")),
     expect(
@@ -95,6 +96,7 @@ mod migrate;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use avro::AvroType;
 pub use context::Context;
 pub use emit::{
     Connection, EmitError, EmitOptions, EventStatement, InTransaction, Statement, emit, emit_all,
@@ -104,3 +106,5 @@ pub use event::{Event, EventId, EventSchema, ParseEventIdError};
 #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
 pub use migrate::{Migrate, MigrateError, migrate};
 pub use outbox_contract as contract;
+#[cfg(feature = "derive")]
+pub use outbox_derive::{AvroType, Event};

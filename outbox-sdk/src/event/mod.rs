@@ -16,7 +16,42 @@ pub use schema::EventSchema;
 /// schema's field names are those that serde writes, so `rename` counts. The dialect, such as what
 /// a date or a decimal looks like, is that of [`outbox_contract::transcode`].
 ///
-/// The crate's documentation has an example.
+/// `#[derive(Event)]` implements it, with the schema of the struct's fields; the crate's
+/// documentation has an example. By hand it is the same:
+///
+/// ```
+/// use std::borrow::Cow;
+///
+/// use outbox_sdk::{Event, EventSchema};
+///
+/// #[derive(serde::Serialize)]
+/// struct OrderPlaced {
+///     order_id: i64,
+/// }
+///
+/// impl Event for OrderPlaced {
+///     const EVENT_TYPE: &'static str = "shop.OrderPlaced";
+///     const AGGREGATE_TYPE: &'static str = "order";
+///
+///     fn schema() -> &'static EventSchema {
+///         static SCHEMA: EventSchema = EventSchema::new(
+///             r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
+///                 {"name": "order_id", "type": "long"}]}"#,
+///         );
+///         &SCHEMA
+///     }
+///
+///     fn aggregate_id(&self) -> Cow<'_, str> {
+///         self.order_id.to_string().into()
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "is not an event",
+    note = "`#[derive(outbox_sdk::Event, serde::Serialize)]` and `#[event(type = \"shop.OrderPlaced\", \
+            aggregate = \"order\", key = order_id)]` on the struct"
+)]
 pub trait Event: Serialize {
     /// The name of the contract, such as `shop.OrderPlaced`; it picks the schema and the route.
     ///

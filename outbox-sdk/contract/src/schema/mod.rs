@@ -15,16 +15,23 @@
 mod compile;
 mod defaults;
 mod error;
+mod fits;
+mod kind;
 mod logical;
 pub(crate) mod names;
 mod node;
+mod outline;
 
 use crate::fingerprint::Fingerprint;
 
 pub use error::Error;
+pub use fits::Difference;
+pub use kind::Kind;
+pub use names::is_name;
 pub(crate) use node::{
     Branch, Field, JsonKind, Node, NodeIndex, Record, SortedNames, TimeUnit, UuidForm,
 };
+pub use outline::FieldOutline;
 
 /// The most nodes of a schema together with what it references.
 pub const NODES_MAX: usize = 10_000;

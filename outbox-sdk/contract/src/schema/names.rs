@@ -41,7 +41,7 @@ pub(crate) fn namespace(full_name: &str) -> &str {
 }
 
 /// `[A-Za-z_][A-Za-z0-9_]*`: the form of field names, symbols and each part of a full name.
-pub(crate) fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && text
             .bytes()

@@ -210,6 +210,13 @@ impl SortedNames {
         }
     }
 
+    /// The names in their declared order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut declared: Vec<_> = self.sorted.iter().collect();
+        declared.sort_unstable_by_key(|(_, place)| *place);
+        declared.into_iter().map(|(name, _)| &**name)
+    }
+
     /// The place of `name` in the declared order.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let at = self
