@@ -16,12 +16,17 @@ mod compile;
 mod defaults;
 mod error;
 mod logical;
+mod named_type;
 pub(crate) mod names;
 mod node;
 
+use std::collections::HashMap;
+
 use crate::fingerprint::Fingerprint;
 
+pub(crate) use compile::underlying_name;
 pub use error::Error;
+pub(crate) use named_type::NamedType;
 pub(crate) use node::{
     Branch, Field, JsonKind, Node, NodeIndex, Record, SortedNames, TimeUnit, UuidForm,
 };
@@ -54,6 +59,7 @@ pub const DEFAULT_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct CompiledSchema {
     nodes: Box<[Node]>,
+    named: HashMap<NodeIndex, NamedType>,
     root: NodeIndex,
     fingerprint: Fingerprint,
 }
@@ -88,6 +94,11 @@ impl CompiledSchema {
     #[inline]
     pub(crate) fn node(&self, index: NodeIndex) -> &Node {
         &self.nodes[index.position()]
+    }
+
+    /// What readers know the type at `index` by, where it is a record, an enum or a fixed.
+    pub(crate) fn named(&self, index: NodeIndex) -> Option<&NamedType> {
+        self.named.get(&index)
     }
 
     /// What a person calls the type at `index`, for errors.

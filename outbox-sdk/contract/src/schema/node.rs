@@ -210,6 +210,11 @@ impl SortedNames {
         }
     }
 
+    /// In alphabetical order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(|(name, _)| &**name)
+    }
+
     /// The place of `name` in the declared order.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let at = self
