@@ -18,6 +18,7 @@ pub mod error;
 pub mod failpoints;
 pub mod lsn;
 pub mod names;
+pub(crate) mod percent;
 pub mod postgres;
 pub mod runtime;
 pub mod telemetry;

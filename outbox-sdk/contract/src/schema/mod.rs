@@ -17,7 +17,7 @@ mod defaults;
 mod error;
 mod logical;
 mod named_type;
-pub(crate) mod names;
+pub mod names;
 mod node;
 
 use std::collections::HashMap;
