@@ -10,5 +10,6 @@ mod large;
 mod milestone;
 mod outages;
 mod probes;
+mod registry;
 mod sabotage;
 mod sql;
