@@ -40,6 +40,7 @@ pub mod ack;
 pub mod pipeline;
 
 pub mod check;
+pub mod contracts;
 pub mod init;
 pub mod migrate;
 

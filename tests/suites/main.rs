@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod chaos;
 mod commands;
+mod contracts;
 mod harness;
 mod init;
 mod large;

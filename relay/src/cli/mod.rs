@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod contracts;
 mod exit;
 mod init;
 mod load;
@@ -33,6 +34,7 @@ struct Arguments {
 enum Command {
     Bench(bench::Options),
     Check(check::Options),
+    Contracts(contracts::Options),
     Init(init::Options),
     Migrate(migrate::Options),
     Run(run::Options),
@@ -46,6 +48,7 @@ pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
     let Arguments { given, command } = Arguments::parse();
     let sight = match command {
         Command::Run(_) => Sight::OwnVariables,
+        Command::Contracts(_) => Sight::RegistryAlone,
         _ => Sight::WellKnownVariables,
     };
     let load = || load::load(&given, environment, sight);
@@ -61,6 +64,7 @@ async fn dispatch(
         // It has servers of its own.
         Command::Bench(options) => bench::run(&options).await,
         Command::Check(options) => check::run(&load()?.settings, &options).await,
+        Command::Contracts(options) => contracts::run(load, &options).await,
         Command::Init(options) => init::run(&load()?.settings, &options).await,
         // Printing the SQL needs no configuration.
         Command::Migrate(options) => migrate::run(load(), &options).await,
