@@ -345,6 +345,8 @@ mod tests {
                 ("shop.Paid/3.avsc", "{"),
                 ("shop.Paid/4.avsc", &record("shop.Paid", "1")),
                 ("shop.Paid/v5.avsc", &plain),
+                ("shop.Paid/06.avsc", &plain),
+                ("shop.Paid/0.avsc", &plain),
             ],
         );
         let error = read(folder.path()).unwrap_err();
