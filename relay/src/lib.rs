@@ -19,6 +19,7 @@ pub mod failpoints;
 mod figures;
 pub mod lsn;
 pub mod names;
+pub(crate) mod percent;
 pub mod postgres;
 pub mod runtime;
 pub mod telemetry;
@@ -40,6 +41,7 @@ pub mod ack;
 pub mod pipeline;
 
 pub mod check;
+pub mod contracts;
 pub mod init;
 pub mod migrate;
 

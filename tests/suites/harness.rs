@@ -42,7 +42,7 @@ async fn a_produced_record_reaches_kafkas_own_consumer() {
 async fn a_schema_registered_twice_keeps_its_id_and_version() {
     let registry = &shared_stack().await.unwrap().registry;
     let schema = |field: &str| {
-        let fields = serde_json::json!([{ "name": field, "type": "long" }]);
+        let fields = serde_json::json!([{ "name": field, "type": "long", "default": 0 }]);
         serde_json::json!({ "type": "record", "name": "R", "fields": fields }).to_string()
     };
     let first = registry.register("harness.R", &schema("a")).await.unwrap();

@@ -6,9 +6,11 @@
 //! - [`columns`], [`headers`], [`limits`], [`wire`]: names, bounds and layouts.
 //! - [`schema_ref`], [`fingerprint`]: which version of a schema an event was written with.
 //! - [`schema`], [`transcode`]: a compiled Avro schema, and JSON text to Avro binary under it.
+//! - [`compatibility`]: whether a version of a schema may follow another.
 //! - [`migrations`]: the SQL that creates it all.
 
 pub mod columns;
+pub mod compatibility;
 pub mod fingerprint;
 pub mod headers;
 pub mod limits;

@@ -1,6 +1,6 @@
 //! The implementation of `AvroType`.
 
-use outbox_contract::schema::is_name;
+use outbox_contract::schema::names::is_name;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;

@@ -1,6 +1,6 @@
 //! One field: the name that serde writes, and its Avro type.
 
-use outbox_contract::schema::is_name;
+use outbox_contract::schema::names::is_name;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;

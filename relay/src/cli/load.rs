@@ -34,6 +34,8 @@ pub(super) enum Sight {
     OwnVariables,
     /// Also those of `psql` and the Kafka tools, weaker than the file.
     WellKnownVariables,
+    /// The same, for a command that needs the registry and nothing else: CI knows no database.
+    RegistryAlone,
 }
 
 /// A configuration that was checked.
@@ -110,6 +112,7 @@ pub(super) fn load(
         well_known: match sight {
             Sight::OwnVariables => BTreeMap::new(),
             Sight::WellKnownVariables => well_known(&environment),
+            Sight::RegistryAlone => with_placeholders(well_known(&environment)),
         },
         file,
         environment,
@@ -142,6 +145,21 @@ fn well_known(environment: &BTreeMap<String, String>) -> BTreeMap<String, String
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
     .collect()
+}
+
+/// Stands in for required keys that the command does not look at. Nothing is weaker, so what is
+/// given is still checked.
+fn with_placeholders(mut known: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for (key, placeholder) in [
+        ("name", "unused"),
+        ("postgres.url", "postgres://unused@127.0.0.1/unused"),
+        ("kafka.bootstrap_servers", "127.0.0.1:9092"),
+    ] {
+        known
+            .entry(key.to_owned())
+            .or_insert_with(|| placeholder.to_owned());
+    }
+    known
 }
 
 #[cfg(test)]
@@ -191,6 +209,25 @@ mod tests {
             causes.contains("no file postrider.toml") && causes.contains("postgres"),
             "{causes}"
         );
+    }
+
+    #[test]
+    fn a_command_that_needs_the_registry_alone_asks_for_nothing_else() {
+        let only = [("SCHEMA_REGISTRY_URL", "http://registry:8081")];
+        let loaded = load(&given(None), environment(&only), Sight::RegistryAlone);
+        let config = loaded.unwrap_or_else(|error| panic!("{error}")).config;
+        assert_eq!(config.registry.url, "http://registry:8081");
+        let loaded = load(&given(None), environment(&[]), Sight::RegistryAlone);
+        let error = loaded.err().expect("nothing says where the registry is");
+        let causes = crate::error::Chain(&error).to_string();
+        assert!(causes.contains("registry.url: is missing"), "{causes}");
+        assert!(
+            !causes.contains("postgres") && !causes.contains("kafka"),
+            "{causes}"
+        );
+        let broken = [("POSTRIDER__NAME", "Not A Name"), only[0]];
+        let loaded = load(&given(None), environment(&broken), Sight::RegistryAlone);
+        assert!(loaded.is_err(), "what is given is checked");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod config;
+mod contracts;
 mod demo;
 mod dev;
 mod exit;
@@ -38,6 +39,7 @@ enum Command {
     Bench(bench::Options),
     Check(check::Options),
     Config(config::Options),
+    Contracts(contracts::Options),
     Demo(demo::Options),
     Dev(dev::Options),
     Init(init::Options),
@@ -54,6 +56,7 @@ pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
     let Arguments { given, command } = Arguments::parse();
     let sight = match command {
         Command::Run(_) => Sight::OwnVariables,
+        Command::Contracts(_) => Sight::RegistryAlone,
         _ => Sight::WellKnownVariables,
     };
     let load = || load::load(&given, environment, sight);
@@ -73,6 +76,7 @@ async fn dispatch(
         // So has it.
         Command::Demo(options) => demo::run(&options).await,
         Command::Dev(options) => dev::run(&options).await,
+        Command::Contracts(options) => contracts::run(load, &options).await,
         Command::Init(options) => init::run(&load()?.settings, &options).await,
         // Printing the SQL needs no configuration.
         Command::Migrate(options) => migrate::run(load(), &options).await,

@@ -29,7 +29,7 @@ use crate::runtime::clock;
 pub use headers::{Headers, InvalidHeaders};
 pub use lock::{ContractLock, LockError};
 pub use record::{Arena, Record, Slice};
-pub use registry::{RegisteredSchema, Registry, RegistryError};
+pub use registry::{RegisteredSchema, Registration, Registry, RegistryError};
 pub use resolver::{ResolveError, Resolver};
 
 /// Brokers from 4.0 refuse a record whose timestamp lies further ahead than this, and one far

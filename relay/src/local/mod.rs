@@ -1,14 +1,16 @@
-//! PostgreSQL, Apache Kafka and a schema registry as local, unprivileged, temporary processes:
-//! what `dev`, `demo`, `bench` and the end-to-end tests stand on.
+//! PostgreSQL and Apache Kafka as local, unprivileged, temporary processes, and a schema registry
+//! inside this one: what `dev`, `demo`, `bench` and the end-to-end tests stand on.
 //!
-//! Contract: real servers, with durability on, that listen on 127.0.0.1 only and can be killed and
-//! restarted on their data. Nothing outlives its owner: a server and its folder go when they are
-//! dropped, and also when this process is killed ([`process`], and the folder's janitor). Linux
-//! only, as the kernel's help is needed for that.
+//! Contract: PostgreSQL and Kafka are real servers, with durability on, and can be killed and
+//! restarted on their data; all listen on 127.0.0.1 only. Nothing outlives its owner: a server and
+//! its folder go when they are dropped, and also when this process is killed ([`process`], and the
+//! folder's janitor). Linux only, as the kernel's help is needed for that.
 
+mod apicurio;
 mod artifacts;
 mod error;
 mod folder;
+mod http;
 mod kafka;
 pub mod port;
 mod postgres;
@@ -17,11 +19,13 @@ mod registry;
 mod relay;
 mod wait;
 
+pub use apicurio::{Apicurio, ApicurioOptions};
 pub use error::Error;
 pub(crate) use folder::Folder;
+pub use http::{Registered, http_client};
 pub use kafka::{Kafka, KafkaOptions, create_topic, delete_topic};
 pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
-pub use registry::{Registered, Registry, RegistryOptions, http_client};
+pub use registry::{Registry, RegistryOptions};
 pub use relay::{Addresses, IMPATIENT, Relay};
 
 /// How to start a [`Stack`]; the default takes free ports and each server's defaults.

@@ -15,7 +15,6 @@ mod channel_binding;
 mod dial;
 mod error;
 mod parameters;
-mod percent;
 mod server_error;
 mod session;
 mod socket;

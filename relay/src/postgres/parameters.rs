@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::percent;
 use super::target::{ChannelBinding, Draft, Host, PORT_DEFAULT, SslMode};
+use crate::percent;
 
 const KNOWN: &str = "host, port, user, password, dbname, sslmode, sslrootcert, sslcert, sslkey, \
                      channel_binding, connect_timeout, options, application_name, \

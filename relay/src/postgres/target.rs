@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::parameters;
-use super::percent;
 use crate::error::{Action, Classify};
+use crate::percent;
 
 /// libpq waits for ever by default; a relay that hangs in `connect` cannot try the next host.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::percent;
+use crate::percent;
 
 /// The variables that say where and as whom, with the URL's parameter of each.
 const VARIABLES: [(&str, &str); 11] = [

@@ -11,11 +11,7 @@ use serde_json::json;
 #[tokio::main]
 async fn main() -> Result<()> {
     let stack = own_stack().await?;
-    let servers = [
-        stack.postgres.process(),
-        stack.kafka.process(),
-        stack.registry.process(),
-    ];
+    let servers = [stack.postgres.process(), stack.kafka.process()];
     let folders = servers.map(|server| server.log().parent().map(ToOwned::to_owned));
     let pids = servers.map(Process::pid);
     writeln!(

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::{
-    Branch, CompiledSchema, DEPTH_MAX, Error, Field, NODES_MAX, Node, NodeIndex, Record,
+    Branch, CompiledSchema, DEPTH_MAX, Error, Field, NODES_MAX, NamedType, Node, NodeIndex, Record,
     SortedNames, defaults, logical, names,
 };
 use crate::fingerprint::Fingerprint;
@@ -20,6 +20,7 @@ pub(super) fn compile(json: &str, references: &[&str]) -> Result<CompiledSchema,
     let root = compiler.compile(&schema, "", 0)?;
     let Compiler {
         mut nodes,
+        named,
         declared_defaults,
         ..
     } = compiler;
@@ -27,6 +28,7 @@ pub(super) fn compile(json: &str, references: &[&str]) -> Result<CompiledSchema,
     let fingerprint = Fingerprint::of_value(&schema);
     Ok(CompiledSchema {
         nodes: nodes.into(),
+        named,
         root,
         fingerprint,
     })
@@ -39,6 +41,7 @@ pub(super) type DeclaredDefaults = HashMap<(NodeIndex, usize), Value>;
 struct Compiler {
     nodes: Vec<Node>,
     defined: HashMap<String, NodeIndex>,
+    named: HashMap<NodeIndex, NamedType>,
     declared_defaults: DeclaredDefaults,
     fields: usize,
 }
@@ -297,6 +300,7 @@ impl Compiler {
             names,
         };
         let index = self.add(Node::Record(reserved))?;
+        self.named.insert(index, NamedType::new(&name, definition));
         if self.defined.insert(name.clone(), index).is_some() {
             return Err(Error::DuplicateType { name });
         }
@@ -336,7 +340,7 @@ fn primitive(name: &str) -> Option<Node> {
 }
 
 /// The name of the type that a reader distinguishes in a union.
-pub(super) fn underlying_name(node: &Node) -> &'static str {
+pub(crate) fn underlying_name(node: &Node) -> &'static str {
     match node {
         Node::Null => "null",
         Node::Boolean => "boolean",

@@ -108,7 +108,7 @@ impl Comparison<'_> {
                     name,
                 },
             ) => {
-                for symbol in symbols.iter().filter(|one| known.find(one).is_none()) {
+                for symbol in symbols.declared().filter(|one| known.find(one).is_none()) {
                     self.report(path, format!("the enum {name} has no symbol {symbol}"));
                 }
             }

@@ -18,16 +18,20 @@ mod error;
 mod fits;
 mod kind;
 mod logical;
-pub(crate) mod names;
+mod named_type;
+pub mod names;
 mod node;
 mod outline;
 
+use std::collections::HashMap;
+
 use crate::fingerprint::Fingerprint;
 
+pub(crate) use compile::underlying_name;
 pub use error::Error;
 pub use fits::Difference;
 pub use kind::Kind;
-pub use names::is_name;
+pub(crate) use named_type::NamedType;
 pub(crate) use node::{
     Branch, Field, JsonKind, Node, NodeIndex, Record, SortedNames, TimeUnit, UuidForm,
 };
@@ -61,6 +65,7 @@ pub const DEFAULT_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct CompiledSchema {
     nodes: Box<[Node]>,
+    named: HashMap<NodeIndex, NamedType>,
     root: NodeIndex,
     fingerprint: Fingerprint,
 }
@@ -95,6 +100,11 @@ impl CompiledSchema {
     #[inline]
     pub(crate) fn node(&self, index: NodeIndex) -> &Node {
         &self.nodes[index.position()]
+    }
+
+    /// What readers know the type at `index` by, where it is a record, an enum or a fixed.
+    pub(crate) fn named(&self, index: NodeIndex) -> Option<&NamedType> {
+        self.named.get(&index)
     }
 
     /// What a person calls the type at `index`, for errors.

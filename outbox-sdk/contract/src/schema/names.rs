@@ -10,12 +10,12 @@ const PRIMITIVES: [&str; 8] = [
 ];
 
 /// Whether `name` is one of Avro's own types.
-pub(crate) fn is_primitive(name: &str) -> bool {
+pub fn is_primitive(name: &str) -> bool {
     PRIMITIVES.contains(&name)
 }
 
 /// `name` with the namespace it is in; a name that has a dot is full already.
-pub(crate) fn in_namespace(name: &str, namespace: &str) -> String {
+pub fn in_namespace(name: &str, namespace: &str) -> String {
     if namespace.is_empty() || name.contains('.') {
         name.to_owned()
     } else {
@@ -24,7 +24,7 @@ pub(crate) fn in_namespace(name: &str, namespace: &str) -> String {
 }
 
 /// The full name of a record, enum or fixed whose definition stands within `enclosing`.
-pub(crate) fn of_definition(definition: &Map<String, Value>, enclosing: &str) -> Option<String> {
+pub fn of_definition(definition: &Map<String, Value>, enclosing: &str) -> Option<String> {
     let name = definition.get("name")?.as_str()?;
     let namespace = definition
         .get("namespace")
@@ -34,7 +34,7 @@ pub(crate) fn of_definition(definition: &Map<String, Value>, enclosing: &str) ->
 }
 
 /// Everything before the last dot; empty where there is none.
-pub(crate) fn namespace(full_name: &str) -> &str {
+pub fn namespace(full_name: &str) -> &str {
     full_name
         .rsplit_once('.')
         .map_or("", |(namespace, _)| namespace)

@@ -211,10 +211,15 @@ impl SortedNames {
     }
 
     /// The names in their declared order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn declared(&self) -> impl Iterator<Item = &str> {
         let mut declared: Vec<_> = self.sorted.iter().collect();
         declared.sort_unstable_by_key(|(_, place)| *place);
         declared.into_iter().map(|(name, _)| &**name)
+    }
+
+    /// In alphabetical order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(|(name, _)| &**name)
     }
 
     /// The place of `name` in the declared order.

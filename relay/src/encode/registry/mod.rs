@@ -4,17 +4,23 @@
 //! `schema_registry_converter` asks for "the latest" or "by id"; the relay needs "the version
 //! whose fingerprint is this", with errors told apart, so it asks directly (ADR 0004).
 
+mod error;
+mod write;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use outbox_contract::fingerprint::Fingerprint;
-use outbox_contract::schema::{self, CompiledSchema};
+use outbox_contract::schema::CompiledSchema;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Secret;
-use crate::error::{Action, Classify};
+use crate::percent;
+
+pub use error::RegistryError;
+pub use write::Registration;
 
 /// Longest wait for one answer. A registry answers in milliseconds; the caller tries again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,142 +42,6 @@ pub struct RegisteredSchema {
     pub fingerprint: Fingerprint,
     /// The schema.
     pub compiled: CompiledSchema,
-}
-
-/// Why the registry did not give a schema.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// No answer.
-    #[error("the schema registry at {url} does not answer")]
-    Unreachable {
-        /// The registry's base URL.
-        url: String,
-        /// Why.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// The registry answered with an error that may pass.
-    #[error("the schema registry at {url} answered {status}")]
-    Unavailable {
-        /// The registry's base URL.
-        url: String,
-        /// The HTTP status.
-        status: StatusCode,
-    },
-    /// The registry does not let us in.
-    #[error("the schema registry at {url} refuses the relay ({status})")]
-    Refused {
-        /// The registry's base URL.
-        url: String,
-        /// The HTTP status.
-        status: StatusCode,
-    },
-    /// There is no such subject or version.
-    #[error("the schema registry at {url} has no {what}")]
-    NotFound {
-        /// The registry's base URL.
-        url: String,
-        /// What was asked for.
-        what: String,
-    },
-    /// An answer that is not what the interface promises.
-    #[error("the schema registry at {url} gave no valid answer for {what}: {why}")]
-    Malformed {
-        /// The registry's base URL.
-        url: String,
-        /// What was asked for.
-        what: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A schema in another language.
-    #[error("{what} is {schema_type}, not Avro")]
-    NotAvro {
-        /// What was asked for.
-        what: String,
-        /// Its type.
-        schema_type: String,
-    },
-    /// A schema that cannot be used.
-    #[error("version {version} of subject {subject:?} cannot be used")]
-    Unusable {
-        /// The subject.
-        subject: String,
-        /// The version.
-        version: u32,
-        /// Why.
-        #[source]
-        source: schema::Error,
-    },
-    /// Schemas that refer to each other without end.
-    #[error("the references of subject {subject:?} are deeper than {REFERENCE_DEPTH_MAX}")]
-    ReferenceDepth {
-        /// The subject.
-        subject: String,
-    },
-    /// The URL cannot be that of a registry. It is not shown: it may hold a password.
-    #[error("it {why}")]
-    InvalidUrl {
-        /// Why.
-        why: &'static str,
-    },
-    /// The client cannot be built.
-    #[error("the registry's client cannot be built")]
-    Client(#[source] reqwest::Error),
-}
-
-impl Classify for RegistryError {
-    fn action(&self) -> Action {
-        match self {
-            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => {
-                Action::Retry
-            }
-            Self::Refused { .. } => Action::Halt,
-            Self::NotFound { .. }
-            | Self::NotAvro { .. }
-            | Self::Unusable { .. }
-            | Self::ReferenceDepth { .. } => Action::Poison,
-            Self::InvalidUrl { .. } | Self::Client(_) => Action::Refuse,
-        }
-    }
-
-    fn remedy(&self) -> String {
-        match self {
-            Self::Unreachable { .. } | Self::Unavailable { .. } => {
-                "see that the registry runs and that registry.url leads there; a running relay tries again by itself".to_owned()
-            }
-            Self::Malformed { .. } => {
-                "see that registry.url is the base of a Confluent-compatible interface; a running relay tries again by itself".to_owned()
-            }
-            Self::Refused { .. } => {
-                "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
-            }
-            Self::NotFound { what, .. } => {
-                format!("register {what} in the registry; the relay looks again by itself")
-            }
-            Self::NotAvro { what, .. } => {
-                format!("let the event name an Avro version in schema_ref; {what} is none")
-            }
-            Self::Unusable { subject, .. } | Self::ReferenceDepth { subject } => {
-                format!("register a corrected version of {subject:?}")
-            }
-            Self::InvalidUrl { .. } | Self::Client(_) => "correct registry.url".to_owned(),
-        }
-    }
-
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::Unreachable { .. } => "registry_unreachable",
-            Self::Unavailable { .. } => "registry_unavailable",
-            Self::Refused { .. } => "registry_refused",
-            Self::NotFound { .. } => "schema_not_found",
-            Self::Malformed { .. } => "registry_malformed",
-            Self::NotAvro { .. } => "schema_not_avro",
-            Self::Unusable { .. } => "schema_unusable",
-            Self::ReferenceDepth { .. } => "schema_reference_depth",
-            Self::InvalidUrl { .. } | Self::Client(_) => "registry_url",
-        }
-    }
 }
 
 /// A client of the registry.
@@ -320,13 +190,36 @@ impl Registry {
         path: &[&str],
         what: &str,
     ) -> Result<T, RegistryError> {
-        let url = || self.url.clone();
+        let answer = self.send(self.client.get(self.address(path)), what).await?;
+        match answer.status {
+            StatusCode::OK => answer.parse(),
+            StatusCode::NOT_FOUND => Err(RegistryError::NotFound {
+                url: answer.url,
+                what: answer.what,
+            }),
+            status => Err(RegistryError::Unavailable {
+                url: answer.url,
+                status,
+            }),
+        }
+    }
+
+    fn address(&self, path: &[&str]) -> String {
         let mut address = self.url.clone();
         for segment in path {
             address.push('/');
-            address.push_str(&percent_encoded(segment));
+            address.push_str(&percent::encode(segment));
         }
-        let mut request = self.client.get(address);
+        address
+    }
+
+    /// Sends a request and reads the answer, whatever it is; only who is not let in gets an error.
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        what: &str,
+    ) -> Result<Answer, RegistryError> {
+        let url = || self.url.clone();
         if let Some((user, password)) = &self.credentials {
             request = request.basic_auth(user, Some(password.expose()));
         }
@@ -336,34 +229,44 @@ impl Registry {
         };
         let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
-        match status {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => {
-                return Err(RegistryError::NotFound {
-                    url: url(),
-                    what: what.to_owned(),
-                });
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(RegistryError::Refused { url: url(), status });
-            }
-            _ => return Err(RegistryError::Unavailable { url: url(), status }),
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+            return Err(RegistryError::Refused { url: url(), status });
         }
-        let malformed = |why: String| RegistryError::Malformed {
-            url: url(),
-            what: what.to_owned(),
-            why,
-        };
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             body.extend_from_slice(&chunk);
             if body.len() > ANSWER_BYTES_MAX {
-                return Err(malformed(format!(
-                    "it is longer than {ANSWER_BYTES_MAX} bytes"
-                )));
+                return Err(RegistryError::Malformed {
+                    url: url(),
+                    what: what.to_owned(),
+                    why: format!("it is longer than {ANSWER_BYTES_MAX} bytes"),
+                });
             }
         }
-        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))
+        Ok(Answer {
+            status,
+            body,
+            url: url(),
+            what: what.to_owned(),
+        })
+    }
+}
+
+/// What the registry said, to which question.
+struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    url: String,
+    what: String,
+}
+
+impl Answer {
+    fn parse<T: DeserializeOwned>(self) -> Result<T, RegistryError> {
+        serde_json::from_slice(&self.body).map_err(|error| RegistryError::Malformed {
+            url: self.url,
+            what: self.what,
+            why: error.to_string(),
+        })
     }
 }
 
@@ -372,19 +275,4 @@ fn pairs(references: &[Reference]) -> Vec<(String, u32)> {
         .iter()
         .map(|reference| (reference.subject.clone(), reference.version))
         .collect()
-}
-
-/// A path segment: subjects may hold any character.
-fn percent_encoded(segment: &str) -> String {
-    use std::fmt::Write;
-    segment
-        .bytes()
-        .fold(String::with_capacity(segment.len()), |mut encoded, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                encoded.push(char::from(byte));
-            } else {
-                write!(encoded, "%{byte:02X}").expect("writing to a text succeeds");
-            }
-            encoded
-        })
 }

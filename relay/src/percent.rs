@@ -1,10 +1,10 @@
-//! Percent-encoding in connection URLs.
+//! Percent-encoding in URLs: of PostgreSQL's and of a registry's subjects.
 
 use std::fmt::Write as _;
 
 /// Undoes `%XX`; `None` for a broken escape, a NUL (which would end a field of the start-up
 /// message early) or bytes that are not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -24,7 +24,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
 }
 
 /// Writes `%XX` for every byte that could end a part of a URL.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     text.bytes()
         .fold(String::with_capacity(text.len()), |mut encoded, byte| {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,43 +1,28 @@
-//! A temporary Apicurio Registry, which speaks the Confluent API.
+//! A temporary Apicurio Registry, which speaks the Confluent API: a witness for [`super::Registry`],
+//! which is of the same hand as what it tests.
 //!
 //! Contract: it listens on 127.0.0.1 only and keeps its port over a kill. **It keeps schemas in
 //! memory: a kill loses all of them**, and the ids begin anew. Its compatibility rule is `NONE`
 //! until one is set.
 
-use std::time::Duration;
-
-use serde::Deserialize;
-use serde_json::json;
-
 use super::artifacts::Artifacts;
 use super::error::Error;
 use super::folder::Folder;
+use super::http::{self, Registered};
 use super::port;
 use super::process::Process;
 use super::wait::until_ready;
 
-/// One request; the first registration takes about 50 ms.
-const REQUEST_LIMIT: Duration = Duration::from_secs(10);
-
-/// How to start a [`Registry`].
+/// How to start a [`Apicurio`].
 #[derive(Debug, Clone, Default)]
-pub struct RegistryOptions {
+pub struct ApicurioOptions {
     /// The port; a free one if `None`.
     pub port: Option<u16>,
 }
 
-/// A schema as the registry knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Registered {
-    /// The id that the wire header carries.
-    pub id: u32,
-    /// The version within its subject, from 1.
-    pub version: u32,
-}
-
 /// A running or killed registry.
 #[derive(Debug)]
-pub struct Registry {
+pub struct Apicurio {
     // Declared before the folder, hence ended before its log is removed.
     process: Process,
     artifacts: Artifacts,
@@ -45,9 +30,9 @@ pub struct Registry {
     folder: Folder,
 }
 
-impl Registry {
+impl Apicurio {
     /// Starts a registry without any schema; returns when it answers.
-    pub async fn start(options: RegistryOptions) -> Result<Self, Error> {
+    pub async fn start(options: ApicurioOptions) -> Result<Self, Error> {
         let artifacts = Artifacts::provide().await?;
         let port = port::free_or(options.port)?;
         let folder = Folder::create()?;
@@ -79,12 +64,7 @@ impl Registry {
 
     /// Registers an Avro schema, or finds it if the subject has it.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<Registered, Error> {
-        let body = json!({ "schema": schema });
-        let subject = format!("{}/subjects/{subject}", self.url());
-        post(&format!("{subject}/versions"), &body).await?;
-        // The answer above has only the id; the lookup of the same text has the version too.
-        let found = post(&subject, &body).await?;
-        found.json().await.map_err(Error::RegistryRequest)
+        http::register(&self.url(), subject, schema).await
     }
 
     /// Kills the registry (SIGKILL), and with it every schema.
@@ -100,16 +80,8 @@ impl Registry {
     }
 
     async fn until_ready(&mut self) -> Result<(), Error> {
-        let url = format!("{}/subjects", self.url());
-        until_ready(&mut self.process, || async {
-            http_client()?
-                .get(&url)
-                .send()
-                .await?
-                .error_for_status()
-                .map(drop)
-        })
-        .await
+        let url = self.url();
+        until_ready(&mut self.process, || http::ping(&url)).await
     }
 }
 
@@ -127,36 +99,4 @@ fn launch(artifacts: &Artifacts, port: u16, folder: &Folder) -> Result<Process, 
     ])?;
     command.current_dir(folder.path());
     Process::spawn("registry", command, &folder.path().join("registry.log"))
-}
-
-async fn post(url: &str, body: &serde_json::Value) -> Result<reqwest::Response, Error> {
-    let sent = http_client()
-        .map_err(Error::RegistryRequest)?
-        .post(url)
-        .json(body)
-        .send()
-        .await;
-    let response = sent.map_err(Error::RegistryRequest)?;
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let body = response.text().await.map_err(Error::RegistryRequest)?;
-    Err(Error::RegistryRefused {
-        status: status.as_u16(),
-        body,
-    })
-}
-
-/// An HTTP client for one request to a local process: a pooled connection would belong to the
-/// runtime of the test that made it, and seem open after a kill.
-pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // An error says that a provider is installed already, which is what reqwest asks for.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(REQUEST_LIMIT)
-        .build()
 }
