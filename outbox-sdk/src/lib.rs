@@ -7,7 +7,7 @@
 //! ```no_run
 //! # #[cfg(all(feature = "sqlx", feature = "derive", feature = "chrono", feature = "rust_decimal"))]
 //! # async fn place(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
-//! use chrono::{DateTime, SubsecRound, Utc};
+//! use chrono::{DateTime, Utc};
 //! use outbox_sdk::{Event, emit};
 //! use rust_decimal::Decimal;
 //! use uuid::Uuid;
@@ -26,7 +26,7 @@
 //!     order_id: Uuid::now_v7(),
 //!     customer_id: Uuid::now_v7(),
 //!     total: Decimal::new(12_30, 2),
-//!     placed_at: Utc::now().trunc_subsecs(6),
+//!     placed_at: Utc::now(),
 //! };
 //! let mut tx = pool.begin().await?;
 //! sqlx::query("insert into orders (id, total) values ($1, 12.30)")

@@ -286,7 +286,7 @@ fn dates_times_and_uuids_are_texts_or_counts() {
         ),
         (
             MICROS,
-            r#""1970-01-01T00:00:00.0000001Z""#,
+            r#""1970-01-01T00:00:00.0000000001Z""#,
             "expected timestamp-micros, but the value has a finer fraction of a second than the unit",
         ),
         (MICROS, "null", "expected timestamp-micros, found null"),

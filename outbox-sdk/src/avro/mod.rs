@@ -33,9 +33,8 @@
 //! `u64`, `usize` and 128 bits have no Avro type that holds all their values. What serde writes in
 //! another way than its type does by itself, `#[event(avro = "…")]` on the field tells.
 //!
-//! Microseconds are all that a timestamp holds, as in PostgreSQL, and nothing is rounded in
-//! secret: an event with nanoseconds is refused by `emit`. A time that comes from a clock is
-//! shortened where it is taken, with chrono `Utc::now().trunc_subsecs(6)`.
+//! Microseconds are all that such a timestamp holds, as in PostgreSQL: of a clock's nanoseconds the
+//! rest is cut. `#[event(avro = "timestamp-nanos")]` keeps them, for readers that know the type.
 
 #[cfg(feature = "chrono")]
 mod chrono;

@@ -44,8 +44,9 @@ pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof
 
     let live = Arc::new(Live::default());
     let servers = stack.kafka.bootstrap_servers();
-    let topics = [topic(options.scenario)];
-    let _reader = Reader::start(&servers, &topics, Arc::clone(&live)).map_err(Error::Consume)?;
+    let topic = topic(options.scenario);
+    let _reader =
+        Reader::start(&servers, topic, PARTITIONS, Arc::clone(&live)).map_err(Error::Consume)?;
     let writers = start_writers(&stack, options, &live).await?;
     let mut show = Show::open(options, audience, &relay, &live)?;
     let relay_ended = show.play(writers).await?;

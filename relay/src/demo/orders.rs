@@ -1,15 +1,15 @@
 //! The demo's domain: orders that are placed, paid and shipped, each step an event.
 
-use std::borrow::Cow;
-
-use outbox_sdk::{EmitError, Event, EventId, EventSchema, InTransaction, emit};
+use chrono::{DateTime, Utc};
+use outbox_sdk::{AvroType, EmitError, Event, EventId, InTransaction, emit};
 use rand::Rng;
 use rand::rngs::StdRng;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
 /// The aggregate type, and so the topic.
-pub(super) const AGGREGATE_TYPE: &str = "order";
+pub(super) const AGGREGATE_TYPE: &str = OrderPlaced::AGGREGATE_TYPE;
 
 /// Every event of an order carries its version, which grows by one: so the oracle sees a gap, and
 /// the order of commits.
@@ -18,100 +18,52 @@ pub(super) const ORDER_FIELD: &str = "version";
 /// Orders that a writer works on at the same time.
 const OPEN_MAX: usize = 20;
 
-#[derive(Debug, Serialize)]
+/// An order was placed.
+#[derive(Debug, Event, Serialize)]
+#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 pub(super) struct OrderPlaced {
     order_id: Uuid,
     version: i64,
     customer: String,
-    total: String,
+    #[event(decimal(precision = 12, scale = 2))]
+    total: Decimal,
     lines: Vec<Line>,
+    placed_at: DateTime<Utc>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, AvroType, Serialize)]
+#[event(type = "shop.Line")]
 struct Line {
     sku: String,
     quantity: i32,
 }
 
-#[derive(Debug, Serialize)]
+/// It was paid.
+#[derive(Debug, Event, Serialize)]
+#[event(type = "shop.OrderPaid", aggregate = "order", key = order_id)]
 pub(super) struct OrderPaid {
     order_id: Uuid,
     version: i64,
-    amount: String,
-    method: &'static str,
+    #[event(decimal(precision = 12, scale = 2))]
+    amount: Decimal,
+    method: Method,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, AvroType, Serialize)]
+#[event(type = "shop.Method")]
+enum Method {
+    Card,
+    Invoice,
+}
+
+/// It left the house.
+#[derive(Debug, Event, Serialize)]
+#[event(type = "shop.OrderShipped", aggregate = "order", key = order_id)]
 pub(super) struct OrderShipped {
     order_id: Uuid,
     version: i64,
     parcels: i32,
-}
-
-impl Event for OrderPlaced {
-    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-    const AGGREGATE_TYPE: &'static str = AGGREGATE_TYPE;
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-                {"name": "order_id", "type": {"type": "string", "logicalType": "uuid"}},
-                {"name": "version", "type": "long"},
-                {"name": "customer", "type": "string"},
-                {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
-                    "precision": 12, "scale": 2}},
-                {"name": "lines", "type": {"type": "array", "items": {
-                    "type": "record", "name": "shop.Line", "fields": [
-                    {"name": "sku", "type": "string"},
-                    {"name": "quantity", "type": "int"}]}}}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
-}
-
-impl Event for OrderPaid {
-    const EVENT_TYPE: &'static str = "shop.OrderPaid";
-    const AGGREGATE_TYPE: &'static str = AGGREGATE_TYPE;
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPaid", "fields": [
-                {"name": "order_id", "type": {"type": "string", "logicalType": "uuid"}},
-                {"name": "version", "type": "long"},
-                {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal",
-                    "precision": 12, "scale": 2}},
-                {"name": "method", "type": {"type": "enum", "name": "shop.Method",
-                    "symbols": ["CARD", "INVOICE"]}}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
-}
-
-impl Event for OrderShipped {
-    const EVENT_TYPE: &'static str = "shop.OrderShipped";
-    const AGGREGATE_TYPE: &'static str = AGGREGATE_TYPE;
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderShipped", "fields": [
-                {"name": "order_id", "type": {"type": "string", "logicalType": "uuid"}},
-                {"name": "version", "type": "long"},
-                {"name": "parcels", "type": "int"}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
+    note: Option<String>,
 }
 
 /// Event types with their schemas, to be registered.
@@ -189,7 +141,11 @@ impl Orders {
                 order_id,
                 version,
                 amount: money(order.cents),
-                method: if chance.random() { "CARD" } else { "INVOICE" },
+                method: if chance.random() {
+                    Method::Card
+                } else {
+                    Method::Invoice
+                },
             });
         }
         self.open.swap_remove(at);
@@ -197,6 +153,7 @@ impl Orders {
             order_id,
             version,
             parcels: chance.random_range(1..4),
+            note: chance.random_bool(0.2).then(|| "fragile".to_owned()),
         })
     }
 
@@ -218,14 +175,15 @@ impl Orders {
             lines: (0..chance.random_range(1..4))
                 .map(|_| line(chance))
                 .collect(),
+            placed_at: Utc::now(),
         };
         self.open.push(order);
         Step::Placed(placed)
     }
 }
 
-fn money(cents: u32) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
+fn money(cents: u32) -> Decimal {
+    Decimal::new(cents.into(), 2)
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
 use super::live::Live;
@@ -27,14 +27,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads `topics` from their beginning.
+    /// Reads `topic` from its beginning.
     pub(super) fn start(
         servers: &str,
-        topics: &[&str],
+        topic: &str,
+        partitions: i32,
         live: Arc<Live>,
     ) -> Result<Self, KafkaError> {
         let consumer = consumer(servers)?;
-        consumer.subscribe(topics)?;
+        assign(&consumer, topic, partitions)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = runtime::spawn_thread("demo-reader", move || {
@@ -74,10 +75,19 @@ fn consumer(servers: &str) -> Result<BaseConsumer, KafkaError> {
     ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", "demo-reader")
-        .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_committed")
         // What is measured is the relay, not how long a broker waits for more to send.
         .set("fetch.wait.max.ms", "10")
         .create()
+}
+
+/// All of it for one reader: a group would first have to find its members. A function of its own,
+/// since a list that outlives its consumer can make the consumer's end hang.
+fn assign(consumer: &BaseConsumer, topic: &str, partitions: i32) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    consumer.assign(&list)
 }

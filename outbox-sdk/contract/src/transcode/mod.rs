@@ -19,7 +19,7 @@
 //! | uuid | a string of 36 characters with hyphens |
 //! | date | `2026-01-31`, or a number of days |
 //! | time-* | `23:59:59.999`, or a number of units below a day |
-//! | timestamp-* | RFC 3339 with an offset or `Z`, or a number of units; digits finer than the unit must be zero |
+//! | timestamp-* | RFC 3339 with an offset or `Z`, or a number of units; digits finer than the unit must be zero, but those of nanoseconds are cut under `-micros` |
 //! | local-timestamp-* | the same without an offset |
 //!
 //! The failure this guards against: a payload goes out as anything other than what the writer

@@ -2,8 +2,10 @@
 //!
 //! Source: <https://www.rfc-editor.org/rfc/rfc3339#section-5.6>, and for what is counted
 //! <https://avro.apache.org/docs/1.12.0/specification/#logical-types>. A fraction with digits
-//! below the unit is refused unless they are zero: to round would change what was said. A leap
-//! second is refused, for the counts have no place for it.
+//! below the unit is refused unless they are zero: to round would change what was said. There is one
+//! exception: of a fraction in nanoseconds, microseconds are kept, cut and not rounded. Clocks of
+//! programs give nanoseconds, and nobody means them; PostgreSQL keeps microseconds, too (ADR 0005). A
+//! leap second is refused, for the counts have no place for it.
 
 use crate::schema::TimeUnit;
 
@@ -135,7 +137,11 @@ impl Reader<'_> {
         }
         self.rest = rest;
         let kept = unit.fraction_digits() as usize;
-        if digits.iter().skip(kept).any(|digit| *digit != b'0') {
+        let said = match unit {
+            TimeUnit::Micros => TimeUnit::Nanos.fraction_digits() as usize,
+            TimeUnit::Millis | TimeUnit::Nanos => kept,
+        };
+        if digits.iter().skip(said).any(|digit| *digit != b'0') {
             return Err("has a finer fraction of a second than the unit");
         }
         let padded = digits
@@ -279,6 +285,16 @@ mod tests {
             time_of_day("23:59:59.999999", TimeUnit::Micros),
             Ok(86_399_999_999)
         );
+    }
+
+    #[test]
+    fn of_nanoseconds_whole_microseconds_are_kept() {
+        let micros = |text| timestamp(text, TimeUnit::Micros, false);
+        assert_eq!(micros("1970-01-01T00:00:00.000001999Z"), Ok(1));
+        assert_eq!(micros("1969-12-31T23:59:59.999999999Z"), Ok(-1));
+        assert_eq!(time_of_day("00:00:00.0000009", TimeUnit::Micros), Ok(0));
+        let too_fine = Err("has a finer fraction of a second than the unit");
+        assert_eq!(micros("1970-01-01T00:00:00.0000000001Z"), too_fine);
     }
 
     #[test]
