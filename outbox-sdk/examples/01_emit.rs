@@ -3,11 +3,12 @@
 //! Give it a database that `postrider migrate` has prepared, such as that of `postrider dev`:
 //!
 //!     eval "$(postrider dev --env)"
+//!     postrider contracts register outbox-sdk/examples/contracts
 //!     cargo run -p outbox-sdk --features sqlx --example 01_emit -- "$DATABASE_URL"
 
 use std::error::Error;
 
-use outbox_sdk::{Context, Event, context, emit, emit_all};
+use outbox_sdk::{Context, Event, context, contracts, emit, emit_all};
 use sqlx::PgPool;
 
 /// An order was placed.
@@ -18,22 +19,24 @@ struct OrderPlaced {
     /// With tax; as a text or a `rust_decimal::Decimal` it is exact, a float would not be.
     #[event(decimal(precision = 12, scale = 2))]
     total: String,
-    note: Option<String>,
 }
 
 fn order(order_id: i64, total: &str) -> OrderPlaced {
     OrderPlaced {
         order_id,
         total: total.to_owned(),
-        note: None,
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args()
-        .nth(1)
-        .ok_or("give the URL of a database")?;
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().ok_or("give the URL of a database")?;
+    if url == "contracts" {
+        // The contract is a file in the repository; a changed event is its next version.
+        contracts::write::<OrderPlaced>(arguments.next().ok_or("give a folder")?, 1)?;
+        return Ok(());
+    }
     let pool = PgPool::connect(&url).await?;
 
     // The order and its event: both are committed, or neither.

@@ -4,42 +4,34 @@
 //! `postrider dev`:
 //!
 //!     eval "$(postrider dev --env)"
+//!     postrider contracts register outbox-sdk/examples/contracts
 //!     cargo run -p outbox-sdk --features tokio-postgres --example 02_once -- "$DATABASE_URL"
 
-use std::borrow::Cow;
 use std::error::Error;
 
-use outbox_sdk::{
-    EmitOptions, Event, EventId, EventSchema, InTransaction, emit_once, emit_with, migrate,
-};
+use outbox_sdk::{EmitOptions, Event, EventId, InTransaction, emit_once, emit_with, migrate};
 use tokio_postgres::NoTls;
 
-#[derive(serde::Serialize)]
+/// An order was placed.
+#[derive(Event, serde::Serialize)]
+#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 struct OrderPlaced {
     order_id: i64,
+    #[event(decimal(precision = 12, scale = 2))]
+    total: String,
 }
 
-impl Event for OrderPlaced {
-    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-    const AGGREGATE_TYPE: &'static str = "order";
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-                {"name": "order_id", "type": "long"}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
+fn order(order_id: i64) -> OrderPlaced {
+    OrderPlaced {
+        order_id,
+        total: "12.30".to_owned(),
     }
 }
 
 /// Any driver's transaction will do, and so will the recorder of lesson 3.
 async fn place(tx: &mut impl InTransaction, order_id: i64) -> Result<EventId, Box<dyn Error>> {
     let business_key = format!("order-{order_id}-placed");
-    Ok(emit_once(tx, &business_key, &OrderPlaced { order_id }).await?)
+    Ok(emit_once(tx, &business_key, &order(order_id)).await?)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -73,7 +65,7 @@ async fn lesson(mut client: tokio_postgres::Client) -> Result<(), Box<dyn Error>
         .with_key("customer-9")
         .with_header("tenant", "acme");
     let mut tx = client.transaction().await?;
-    let id = emit_with(&mut tx, &OrderPlaced { order_id: 43 }, options).await?;
+    let id = emit_with(&mut tx, &order(43), options).await?;
     tx.commit().await?;
     println!("order 43 was placed for customer 9: event {id}");
     Ok(())

@@ -2,35 +2,18 @@
 //!
 //!     cargo run -p outbox-sdk --features testing --example 03_recorder
 
-use std::borrow::Cow;
 use std::error::Error;
 
 use outbox_sdk::testing::Recorder;
-use outbox_sdk::{EmitError, Event, EventSchema, InTransaction, emit};
+use outbox_sdk::{EmitError, Event, InTransaction, emit};
 
-#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+/// An order was placed.
+#[derive(Debug, PartialEq, Event, serde::Serialize, serde::Deserialize)]
+#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 struct OrderPlaced {
     order_id: i64,
+    #[event(decimal(precision = 12, scale = 2))]
     total: String,
-}
-
-impl Event for OrderPlaced {
-    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-    const AGGREGATE_TYPE: &'static str = "order";
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-                {"name": "order_id", "type": "long"},
-                {"name": "total", "type": {"type": "bytes", "logicalType": "decimal",
-                    "precision": 12, "scale": 2}}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
 }
 
 /// The code under test takes something that is in a transaction, whatever that is.

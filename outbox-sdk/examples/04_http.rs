@@ -2,7 +2,6 @@
 //!
 //!     cargo run -p outbox-sdk --features testing,tower --example 04_http
 
-use std::borrow::Cow;
 use std::error::Error;
 
 use axum::extract::Path;
@@ -10,29 +9,16 @@ use axum::http::{Request, StatusCode};
 use axum::{Router, body::Body, routing::post};
 use outbox_sdk::context::ContextLayer;
 use outbox_sdk::testing::Recorder;
-use outbox_sdk::{Event, EventSchema, InTransaction, emit};
+use outbox_sdk::{Event, InTransaction, emit};
 use tower_service::Service as _;
 
-#[derive(serde::Serialize)]
+/// An order was placed.
+#[derive(Event, serde::Serialize)]
+#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
 struct OrderPlaced {
     order_id: i64,
-}
-
-impl Event for OrderPlaced {
-    const EVENT_TYPE: &'static str = "shop.OrderPlaced";
-    const AGGREGATE_TYPE: &'static str = "order";
-
-    fn schema() -> &'static EventSchema {
-        static SCHEMA: EventSchema = EventSchema::new(
-            r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
-                {"name": "order_id", "type": "long"}]}"#,
-        );
-        &SCHEMA
-    }
-
-    fn aggregate_id(&self) -> Cow<'_, str> {
-        self.order_id.to_string().into()
-    }
+    #[event(decimal(precision = 12, scale = 2))]
+    total: String,
 }
 
 /// The handler. A service would begin a transaction of its pool; the recorder of lesson 3 shows the
@@ -47,7 +33,8 @@ async fn place(Path(order_id): Path<i64>) -> Result<String, StatusCode> {
 
 /// Nobody passes the request's headers down to here.
 async fn write(tx: &mut impl InTransaction, order_id: i64) -> Result<(), Box<dyn Error>> {
-    emit(tx, &OrderPlaced { order_id }).await?;
+    let total = "12.30".to_owned();
+    emit(tx, &OrderPlaced { order_id, total }).await?;
     Ok(())
 }
 

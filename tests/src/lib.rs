@@ -20,7 +20,7 @@ pub use kafka_client::{produce, producer};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};
-pub use relay_binary::relay_binary;
+pub use relay_binary::{lesson, relay_binary};
 pub use relay_process::RelayProcess;
 pub use scenario::Scenario;
 pub use stack::{own_stack, register, shared_stack};

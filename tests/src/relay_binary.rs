@@ -1,4 +1,5 @@
-//! The relay's binary, with failpoints and sabotage compiled in.
+//! What is built for the tests: the relay's binary, with failpoints and sabotage compiled in, and the
+//! lessons of the SDK.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,14 +22,29 @@ pub fn relay_binary() -> Result<&'static Path> {
     binary.as_deref().map_err(|error| anyhow!("{error}"))
 }
 
+/// The path of a lesson, such as `01_emit`, built on each call.
+///
+/// # Errors
+///
+/// The build failed; cargo has printed why.
+pub fn lesson(name: &str) -> Result<PathBuf> {
+    let arguments = [&BUILD[..], &["--example", name]].concat();
+    build(&arguments, name)
+}
+
 fn provide() -> Result<PathBuf> {
-    if let Some(binary) = std::env::var_os(BINARY_VARIABLE) {
-        return Ok(PathBuf::from(binary));
+    match std::env::var_os(BINARY_VARIABLE) {
+        Some(binary) => Ok(PathBuf::from(binary)),
+        None => build(&BUILD, "postrider"),
     }
+}
+
+/// Runs cargo and gives the path of the executable called `name`.
+fn build(arguments: &[&str], name: &str) -> Result<PathBuf> {
     let target = target_folder()?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(BUILD)
+        .args(arguments)
         .env("CARGO_TARGET_DIR", target)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cfg!(debug_assertions) {
@@ -46,9 +62,10 @@ fn provide() -> Result<PathBuf> {
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
-        bail!("cargo could not build the relay");
+        bail!("cargo could not build {name}");
     }
-    executable(&String::from_utf8_lossy(&output.stdout)).context("cargo built no binary")
+    executable(&String::from_utf8_lossy(&output.stdout), name)
+        .with_context(|| format!("cargo built no {name}"))
 }
 
 fn is_about_the_test_package(name: &str) -> bool {
@@ -79,12 +96,12 @@ fn target_folder() -> Result<PathBuf> {
     Ok(target.to_owned())
 }
 
-/// The path of the `postrider` executable in cargo's messages, a JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The path of the executable called `name` in cargo's messages, a JSON object a line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "postrider")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -98,6 +115,9 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"postrider"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"postrider"},"executable":"/t/postrider"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/postrider")));
+        assert_eq!(
+            executable(messages, "postrider"),
+            Some(PathBuf::from("/t/postrider"))
+        );
     }
 }

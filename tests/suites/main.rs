@@ -9,6 +9,7 @@ mod first_contact;
 mod harness;
 mod init;
 mod large;
+mod lessons;
 mod milestone;
 mod outages;
 mod probes;

@@ -324,3 +324,33 @@ async fn status_without_a_relay_says_so_with_code_5() -> Result<()> {
     assert_eq!(output.stdout, "");
     Ok(())
 }
+
+/// What systemd hears of a unit with `Type=notify` and `WatchdogSec`.
+#[tokio::test]
+async fn a_service_manager_hears_that_the_relay_serves_lives_and_stops() -> Result<()> {
+    let scenario = ready_scenario("probe_notify").await?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path)?;
+    let variable = (
+        "NOTIFY_SOCKET",
+        path.to_str().expect("a temporary folder's name is ASCII"),
+    );
+    let mut relay = scenario.start_relay_with(&[], &[variable])?;
+    let hear = async |expected: &str| -> Result<()> {
+        let mut said = [0; 64];
+        loop {
+            let bytes = tokio::time::timeout(LIMIT, socket.recv(&mut said)).await??;
+            if &said[..bytes] == expected.as_bytes() {
+                return Ok(());
+            }
+        }
+    };
+    for expected in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        hear(expected).await?;
+    }
+    relay.terminate()?;
+    hear("STOPPING=1").await?;
+    assert!(relay.wait_exit(LIMIT).await?.success());
+    Ok(())
+}

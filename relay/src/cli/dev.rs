@@ -85,6 +85,7 @@ fn greeting(workbench: &mut Workbench) -> String {
     format!(
         "\n  database   {}\n  Kafka      {}\n  registry   {}\n  relay log  {log}\n\n\
          In another terminal:\n  eval \"$(postrider dev --env)\"\n  \
+         postrider contracts register DIR   # before the first event of a type\n  \
          postrider status --config {config}\n\nCtrl-C ends all of it.\n",
         addresses.database_url, addresses.bootstrap_servers, addresses.registry_url,
     )

@@ -1,13 +1,14 @@
 //! `postrider run`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::exit::fail_classified;
 use crate::admin::{self, Shown, SlotWatch};
 use crate::pipeline::{self, Policy, Settings};
-use crate::runtime::{self, Watchdog};
+use crate::runtime::{self, Supervisor, Watchdog};
 
 /// Publish events until SIGTERM: the daemon.
 ///
@@ -42,13 +43,15 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
     };
     runtime::exit_on_panic();
     let stop = CancellationToken::new();
-    let watchdog = Watchdog::start();
+    let supervisor = Arc::new(Supervisor::from_environment());
+    let watchdog = Watchdog::start(Arc::clone(&supervisor));
     let shown = Shown {
         vitals: settings.vitals.clone(),
         watchdog: watchdog.clone(),
         slot: SlotWatch::new(settings.target.clone(), settings.slot.clone()),
     };
     let server = runtime::spawn("http server", admin::serve(listener, shown));
+    supervisor.ready();
     let signalled = runtime::spawn("signals", {
         let (stop, vitals) = (stop.clone(), settings.vitals.clone());
         let limit = settings.shutdown_timeout;
@@ -56,6 +59,7 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
             runtime::terminated().await;
             tracing::info!("stopping");
             vitals.stopping();
+            supervisor.stopping();
             stop.cancel();
             tokio::time::sleep(limit).await;
             tracing::warn!(

@@ -428,6 +428,39 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_configuration() {
+        let example = include_str!("../../../deploy/postrider.example.toml");
+        let all = example
+            .replace("# tls.ca", "tls.ca")
+            .replace("# sasl", "sasl");
+        let all = all
+            .replace("# [topics]", "[topics]")
+            .replace("# user", "user");
+        for (comment, key) in [("# create", "create"), ("# partitions", "partitions")] {
+            assert!(all.contains(comment));
+            load_with(&all.replace(comment, key), &[]).unwrap();
+        }
+        load_with(example, &[]).unwrap();
+    }
+
+    #[test]
+    fn the_variables_of_the_compose_file_are_a_configuration() {
+        let compose = include_str!("../../../deploy/compose.yaml");
+        let variables = compose.lines().filter_map(|line| {
+            let (name, value) = line.trim().split_once(": ")?;
+            let value = value.trim_matches('"').to_owned();
+            name.starts_with(ENVIRONMENT_PREFIX)
+                .then(|| (name.to_owned(), value))
+        });
+        let sources = Sources {
+            environment: variables.collect(),
+            ..Sources::default()
+        };
+        let config = load(&sources, |_| Vec::new()).unwrap();
+        assert!(config.topics.create);
+    }
+
+    #[test]
     fn the_whole_of_a_working_configuration_is_short() {
         let config = load_with(COMPLETE, &[]).unwrap();
         assert_eq!(config.replication_slot(), "postrider_orders");

@@ -16,8 +16,11 @@ use crate::runtime;
 /// `sun_path` without the byte that says "abstract".
 const NAME_BYTES_MAX: usize = 107;
 
-/// Whoever knocks gets an answer at once or is gone.
+/// Whoever knocks takes the answer at once or is gone.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// A workbench answers once its servers run; the first time, Kafka is fetched before that.
+const START_LIMIT: Duration = Duration::from_mins(5);
 
 /// The one workbench of this account and temporary folder that runs.
 pub struct Door {
@@ -58,11 +61,11 @@ fn hand_out(mut visitor: UnixStream, exports: &str) -> io::Result<()> {
     visitor.write_all(exports.as_bytes())
 }
 
-/// The exports of this account's workbench; none when none runs, or it is still starting.
+/// The exports of this account's workbench, once it runs; none when there is none.
 pub fn ask() -> Result<Option<String>, Error> {
     let visit = || -> io::Result<String> {
         let mut door = UnixStream::connect_addr(&name()?)?;
-        door.set_read_timeout(Some(LIMIT))?;
+        door.set_read_timeout(Some(START_LIMIT))?;
         let mut exports = String::new();
         door.read_to_string(&mut exports)?;
         Ok(exports)

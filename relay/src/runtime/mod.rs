@@ -2,9 +2,11 @@
 
 pub mod clock;
 mod signal;
+mod supervisor;
 mod task;
 mod watchdog;
 
 pub use signal::terminated;
+pub use supervisor::Supervisor;
 pub use task::{EXIT_CODE_PANIC, exit_on_panic, spawn, spawn_thread};
 pub use watchdog::{Heart, Watchdog};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::supervisor::Supervisor;
 use super::task::{EXIT_CODE_PANIC, spawn_thread};
 
 /// How long a heart may rest. Longer than any single wait in the pipeline (each is sliced to 5 s),
@@ -57,8 +58,8 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts the thread that watches.
-    pub fn start() -> Self {
+    /// Starts the thread that watches, and tells the service manager that all is well.
+    pub fn start(supervisor: Arc<Supervisor>) -> Self {
         let watchdog = Self::default();
         let watched = watchdog.clone();
         spawn_thread("watchdog", move || {
@@ -71,6 +72,7 @@ impl Watchdog {
                     );
                     std::process::exit(EXIT_CODE_PANIC);
                 }
+                supervisor.alive();
             }
         });
         watchdog

@@ -26,10 +26,4 @@ struct OrderPlaced {
 #[derive(AvroType, Serialize)]
 struct Id(i64);
 
-#[derive(Event)]
-#[event(type = "shop.OrderPlaced", aggregate = "order", key = order_id)]
-struct WithoutSerialize {
-    order_id: i64,
-}
-
 fn main() {}
