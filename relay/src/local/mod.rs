@@ -7,6 +7,7 @@
 //! only, as the kernel's help is needed for that.
 
 mod artifacts;
+pub mod cache;
 mod error;
 mod folder;
 mod kafka;
