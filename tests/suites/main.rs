@@ -11,5 +11,6 @@ mod large;
 mod milestone;
 mod outages;
 mod probes;
+mod recipes;
 mod sabotage;
 mod sql;
