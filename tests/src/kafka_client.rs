@@ -49,6 +49,28 @@ pub fn produce(bootstrap_servers: &str, topic: &str, records: &[(&str, &str)]) -
         .map_err(|error| anyhow!(error).context("records not acknowledged"))
 }
 
+/// Sends a record of key and value in a transaction, and aborts it when the broker has the record.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub fn abort(bootstrap_servers: &str, topic: &str, (key, value): (&str, &str)) -> Result<()> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("transactional.id", format!("abort-{topic}"))
+        .create()?;
+    producer.init_transactions(FLUSH_LIMIT)?;
+    producer.begin_transaction()?;
+    let record = BaseRecord::to(topic).key(key).payload(value);
+    producer.send(record).map_err(|(error, _)| error)?;
+    producer.flush(FLUSH_LIMIT)?;
+    Ok(producer.abort_transaction(FLUSH_LIMIT)?)
+}
+
 /// Every committed record of a topic.
 ///
 /// # Errors

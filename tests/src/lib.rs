@@ -17,7 +17,7 @@ mod stack;
 mod wait;
 mod workload;
 
-pub use kafka_client::{produce, producer, read_to_the_end};
+pub use kafka_client::{abort, produce, producer, read_to_the_end};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};

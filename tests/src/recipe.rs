@@ -234,3 +234,26 @@ fn copy(sources: &[(PathBuf, Vec<u8>)], folder: &Path) -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_program_is_told_with_the_command_that_installs_it() {
+        let commands = Recipe::ALL.map(async |recipe| {
+            let missing = Command::new("/no/such/program");
+            let outcome = run_installed(missing, VERSION_LIMIT, recipe.needed()).await;
+            format!("{:#}", with_remedy(outcome.unwrap_err()))
+        });
+        let [python, typescript, java] = commands;
+        assert_eq!(
+            [python.await, typescript.await, java.await],
+            [
+                "install it: apt-get install python3 python3-venv: python3 was not found",
+                "install it: apt-get install nodejs npm: npm was not found",
+                "install it: apt-get install openjdk-17-jdk-headless maven: javac was not found",
+            ]
+        );
+    }
+}
