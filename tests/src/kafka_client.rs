@@ -1,13 +1,21 @@
 //! Plain Kafka clients, whose settings owe nothing to the relay's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
-use rdkafka::ClientConfig;
+use anyhow::{Result, anyhow, bail};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedMessage;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 /// How long a record may take to be acknowledged.
 const FLUSH_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a broker may be silent while a topic is read.
+const POLL_LIMIT: Duration = Duration::from_secs(30);
 
 /// A producer as an application without any relation to Postrider would have it.
 ///
@@ -39,4 +47,64 @@ pub fn produce(bootstrap_servers: &str, topic: &str, records: &[(&str, &str)]) -
     producer
         .flush(FLUSH_LIMIT)
         .map_err(|error| anyhow!(error).context("records not acknowledged"))
+}
+
+/// Sends a record of key and value in a transaction, and aborts it when the broker has the record.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub fn abort(bootstrap_servers: &str, topic: &str, (key, value): (&str, &str)) -> Result<()> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("transactional.id", format!("abort-{topic}"))
+        .create()?;
+    producer.init_transactions(FLUSH_LIMIT)?;
+    producer.begin_transaction()?;
+    let record = BaseRecord::to(topic).key(key).payload(value);
+    producer.send(record).map_err(|(error, _)| error)?;
+    producer.flush(FLUSH_LIMIT)?;
+    Ok(producer.abort_transaction(FLUSH_LIMIT)?)
+}
+
+/// Every committed record of a topic.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub fn read_to_the_end(bootstrap_servers: &str, topic: &str) -> Result<Vec<OwnedMessage>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("group.id", "nobody")
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), POLL_LIMIT)?;
+    let topics = metadata.topics().iter();
+    let partitions = topics.flat_map(MetadataTopic::partitions);
+    let mut unread: BTreeSet<i32> = partitions.map(MetadataPartition::id).collect();
+    let mut from = TopicPartitionList::new();
+    for partition in &unread {
+        from.add_partition_offset(topic, *partition, Offset::Beginning)?;
+    }
+    consumer.assign(&from)?;
+    let mut messages = Vec::new();
+    while !unread.is_empty() {
+        match consumer.poll(POLL_LIMIT) {
+            Some(Ok(message)) => messages.push(message.detach()),
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
+            Some(Err(error)) => return Err(error.into()),
+            None => bail!("{topic}: no record in {POLL_LIMIT:?}"),
+        }
+    }
+    Ok(messages)
 }

@@ -60,7 +60,7 @@ impl OneShot {
     ///
     /// It could not be started.
     pub fn spawn(self, log: &Path) -> Result<Process> {
-        let mut command = postrider_command(relay_binary()?);
+        let mut command = bare_command(relay_binary()?);
         command.args(&self.arguments).envs(self.variables);
         Ok(Process::spawn("postrider", command, log)?)
     }
@@ -71,7 +71,7 @@ impl OneShot {
     ///
     /// It could not be started, or did not end in time.
     pub async fn run(self) -> Result<Output> {
-        let mut command = postrider_command(relay_binary()?);
+        let mut command = bare_command(relay_binary()?);
         command.args(&self.arguments).envs(self.variables);
         run(command, self.limit)
             .await
@@ -96,7 +96,7 @@ impl OneShot {
 }
 
 /// `binary` with an environment that holds nothing a developer's shell may have set for it.
-pub(crate) fn postrider_command(binary: &Path) -> Command {
+pub(crate) fn bare_command(binary: &Path) -> Command {
     let mut command = Command::new(binary);
     let foreign = [
         "PG",

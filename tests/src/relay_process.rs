@@ -11,7 +11,7 @@ use postrider::local::process::Process;
 use serde_json::Value;
 
 use crate::log_guard::unexpected_lines;
-use crate::one_shot::postrider_command;
+use crate::one_shot::bare_command;
 use crate::wait::{Observed, wait_until};
 
 /// How a relay is started.
@@ -40,7 +40,7 @@ pub struct RelayProcess {
 impl RelayProcess {
     /// Starts a relay whose configuration makes its HTTP server listen on `address`.
     pub(crate) fn spawn(call: &Call<'_>, log: &Path, address: String) -> Result<Self> {
-        let mut command = postrider_command(call.binary);
+        let mut command = bare_command(call.binary);
         command
             .arg("run")
             .arg("--config")

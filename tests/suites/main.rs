@@ -13,6 +13,7 @@ mod lessons;
 mod milestone;
 mod outages;
 mod probes;
+mod recipes;
 mod registry;
 mod sabotage;
 mod sql;

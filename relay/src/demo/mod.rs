@@ -23,7 +23,10 @@ mod writers;
 
 use std::time::Duration;
 
+use tokio_postgres::Client;
+
 pub use act::run;
+pub use awkward::CONTRACTS as AWKWARD_CONTRACTS;
 pub use error::Error;
 pub use proof::Proof;
 
@@ -72,6 +75,13 @@ pub struct RelayState {
     pub pid: u32,
     /// How often a relay was started.
     pub starts: u32,
+}
+
+/// Writes the events of [`Scenario::Awkward`], of the aggregate type `awkward`, and returns how many
+/// are committed. [`AWKWARD_CONTRACTS`] must be registered before a relay comes to them.
+pub async fn write_awkward(client: &mut Client) -> Result<u64, Error> {
+    awkward::write(client, &live::Live::default()).await?;
+    Ok(awkward::EVENTS)
 }
 
 /// What an audience hears.

@@ -1,27 +1,19 @@
 //! Apache Kafka and Apicurio Registry, fetched once through Maven and kept in the user's cache.
 //!
-//! Contract: the returned folder is complete and is never written again, so any number of processes
-//! may run from it, and a second use needs neither network nor Maven. A download goes to a folder
-//! of its own, which is renamed when it is whole; a file lock makes other processes wait for it.
+//! Contract: that of [`cache`]; a second use needs neither network nor Maven.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
+use super::cache::{self, DOWNLOAD_LIMIT};
 use super::error::{Error, file_error};
-use super::process::run_successfully;
-use super::wait::poll_until;
+use super::process::run_installed;
 
 /// The versions, as Maven reads them. Its hash names the cache folder.
 const POM: &str = include_str!("pom.xml");
-
-/// 200 MB over a slow line.
-const DOWNLOAD_LIMIT: Duration = Duration::from_mins(30);
 
 /// `java -version` and `tar` are done in seconds.
 const COMMAND_LIMIT: Duration = Duration::from_mins(2);
@@ -41,16 +33,7 @@ impl Artifacts {
     /// Takes the artifacts from the cache, after fetching them if they are not there.
     pub(super) async fn provide() -> Result<Self, Error> {
         let java = find_java().await?;
-        let cache = cache_folder();
-        let folder = cache.join(pom_hash());
-        if !folder.is_dir() {
-            std::fs::create_dir_all(&cache).map_err(file_error(&cache))?;
-            let lock = lock(&cache.join("download.lock")).await?;
-            if !folder.is_dir() {
-                fetch(&folder).await?;
-            }
-            drop(lock);
-        }
+        let folder = cache::provide(&cache::key(POM.as_bytes()), fetch).await?;
         Ok(Self { folder, java })
     }
 
@@ -80,46 +63,8 @@ impl Artifacts {
     }
 }
 
-/// `$XDG_CACHE_HOME/postrider` or `~/.cache/postrider`, as the XDG base directory specification
-/// says; a relative value is to be ignored. Without a home, the folder for temporary files.
-fn cache_folder() -> PathBuf {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    cache.unwrap_or_else(std::env::temp_dir).join("postrider")
-}
-
-fn pom_hash() -> String {
-    let digest = Sha256::digest(POM.as_bytes());
-    let head = digest.first_chunk().expect("a digest has 32 bytes");
-    format!("{:016x}", u64::from_be_bytes(*head))
-}
-
-/// Waits until this process alone holds the lock; the kernel releases it when the holder dies.
-async fn lock(path: &Path) -> Result<File, Error> {
-    let file = File::create(path).map_err(file_error(path))?;
-    let locked = poll_until(DOWNLOAD_LIMIT, || match file.try_lock() {
-        Ok(()) => Some(Ok(())),
-        Err(std::fs::TryLockError::WouldBlock) => None,
-        Err(std::fs::TryLockError::Error(error)) => Some(Err(error)),
-    });
-    let timed_out = || Err(ErrorKind::TimedOut.into());
-    locked
-        .await
-        .unwrap_or_else(timed_out)
-        .map_err(file_error(path))?;
-    Ok(file)
-}
-
-/// Fetches everything into `<folder>.partial`, which becomes `folder`. The lock is held.
-async fn fetch(folder: &Path) -> Result<(), Error> {
-    let partial = folder.with_extension("partial");
-    if partial.exists() {
-        std::fs::remove_dir_all(&partial).map_err(file_error(&partial))?;
-    }
+/// Fetches everything into `partial`.
+async fn fetch(partial: &Path) -> Result<(), Error> {
     let (kafka, registry) = (partial.join("kafka"), partial.join("registry"));
     for part in [&kafka, &registry] {
         std::fs::create_dir_all(part).map_err(file_error(part))?;
@@ -139,10 +84,8 @@ async fn fetch(folder: &Path) -> Result<(), Error> {
         .arg(prefixed("-DoutputDirectory=", &kafka))
         .arg("-f")
         .arg(&pom);
-    maven.current_dir(&partial);
-    run_successfully(maven, DOWNLOAD_LIMIT)
-        .await
-        .map_err(missing("mvn", INSTALL_MAVEN))?;
+    maven.current_dir(partial);
+    run_installed(maven, DOWNLOAD_LIMIT, ("mvn", INSTALL_MAVEN)).await?;
 
     let archive = find_file(&kafka, ".tar.gz")?;
     let mut unpack = Command::new("tar");
@@ -152,12 +95,8 @@ async fn fetch(folder: &Path) -> Result<(), Error> {
         .arg("-C")
         .arg(&registry)
         .arg("--no-same-owner");
-    run_successfully(unpack, COMMAND_LIMIT)
-        .await
-        .map_err(missing("tar", "apt-get install tar"))?;
-    std::fs::remove_file(&archive).map_err(file_error(&archive))?;
-
-    std::fs::rename(&partial, folder).map_err(file_error(folder))
+    run_installed(unpack, COMMAND_LIMIT, ("tar", "apt-get install tar")).await?;
+    std::fs::remove_file(&archive).map_err(file_error(&archive))
 }
 
 fn prefixed(prefix: &str, path: &Path) -> OsString {
@@ -175,16 +114,6 @@ fn find_file(folder: &Path, suffix: &str) -> Result<PathBuf, Error> {
         .ok_or_else(|| file_error(folder.join(format!("*{suffix}")))(ErrorKind::NotFound.into()))
 }
 
-/// Turns "no such program" into the command that installs it.
-fn missing(program: &'static str, install: &'static str) -> impl FnOnce(Error) -> Error {
-    move |error| match error {
-        Error::Spawn { source, .. } if source.kind() == ErrorKind::NotFound => {
-            Error::MissingProgram { program, install }
-        }
-        other => other,
-    }
-}
-
 /// `$JAVA_HOME/bin/java`, else the one on the path; refused when it is too old.
 async fn find_java() -> Result<PathBuf, Error> {
     let in_home = std::env::var_os("JAVA_HOME").map(|home| Path::new(&home).join("bin/java"));
@@ -193,8 +122,8 @@ async fn find_java() -> Result<PathBuf, Error> {
         .unwrap_or_else(|| PathBuf::from("java"));
     let mut command = Command::new(&java);
     command.arg("-version");
-    let answer = run_successfully(command, COMMAND_LIMIT).await;
-    let printed = answer.map_err(missing("java", INSTALL_JAVA))?.stderr;
+    let answer = run_installed(command, COMMAND_LIMIT, ("java", INSTALL_JAVA)).await?;
+    let printed = answer.stderr;
     match java_version(&printed) {
         Some(version) if version >= JAVA_VERSION_MIN => Ok(java),
         _ => Err(Error::OldJava {
@@ -220,8 +149,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_is_named_with_the_command_that_installs_it() {
-        let outcome = run_successfully(Command::new("/no/such/mvn"), COMMAND_LIMIT).await;
-        let error = outcome.map_err(missing("mvn", INSTALL_MAVEN)).unwrap_err();
+        let missing = Command::new("/no/such/mvn");
+        let outcome = run_installed(missing, COMMAND_LIMIT, ("mvn", INSTALL_MAVEN)).await;
+        let error = outcome.unwrap_err();
         assert_eq!(error.to_string(), "mvn was not found");
         assert_eq!(error.remedy(), "install it: apt-get install maven");
     }

@@ -8,6 +8,7 @@
 
 mod apicurio;
 mod artifacts;
+pub mod cache;
 mod error;
 mod folder;
 mod http;

@@ -1,7 +1,7 @@
 //! The contracts of the awkward events: event type and schema, older versions first.
 
-/// All of them.
-pub(in crate::demo) const CONTRACTS: [(&str, &str); 10] = [
+/// The contracts of the awkward events: event type and schema, older versions first.
+pub const CONTRACTS: [(&str, &str); 10] = [
     (
         "awkward.Large",
         r#"{"type": "record", "name": "awkward.Large", "fields": [

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Error;
 use super::live::Live;
 
-pub(super) use contracts::CONTRACTS;
+pub use contracts::CONTRACTS;
 
 /// The aggregate type, and so the topic.
 pub(super) const AGGREGATE_TYPE: &str = "awkward";

@@ -8,6 +8,7 @@ mod die_with_parent;
 mod usage;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -140,7 +141,7 @@ impl Process {
         if block_until(END_LIMIT, stands) {
             return Ok(());
         }
-        Err(self.failure()(std::io::ErrorKind::TimedOut.into()))
+        Err(self.failure()(ErrorKind::TimedOut.into()))
     }
 
     /// Lets a frozen process go on (SIGCONT).
@@ -173,7 +174,7 @@ impl Process {
         }) {
             return Ok(());
         }
-        Err(self.failure()(std::io::ErrorKind::TimedOut.into()))
+        Err(self.failure()(ErrorKind::TimedOut.into()))
     }
 
     /// Sends `signal` unless the process has been reaped: then its number may be another's.
@@ -239,7 +240,7 @@ pub async fn run(mut command: Command, limit: Duration) -> Result<Output, Error>
 }
 
 /// As [`run`], and an exit status other than 0 is an error that shows the output.
-pub(super) async fn run_successfully(command: Command, limit: Duration) -> Result<Output, Error> {
+pub async fn run_successfully(command: Command, limit: Duration) -> Result<Output, Error> {
     let program = program_name(&command);
     let output = run(command, limit).await?;
     if output.status.success() {
@@ -251,6 +252,22 @@ pub(super) async fn run_successfully(command: Command, limit: Duration) -> Resul
         status: output.status,
         output: printed,
     })
+}
+
+/// As [`run_successfully`]; where the program is not there, the error names it and the command that
+/// installs it, which are `needed`.
+pub async fn run_installed(
+    command: Command,
+    limit: Duration,
+    needed: (&'static str, &'static str),
+) -> Result<Output, Error> {
+    let (program, install) = needed;
+    match run_successfully(command, limit).await {
+        Err(Error::Spawn { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Err(Error::MissingProgram { program, install })
+        }
+        outcome => outcome,
+    }
 }
 
 /// A child that is killed and reaped when it goes out of scope, also when its future is dropped.
