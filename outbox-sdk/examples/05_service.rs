@@ -1,4 +1,4 @@
-//! Lesson 5: a whole service, axum and sqlx. Its own work is a table of orders; what the outbox adds
+//! Lesson 5: a whole service, axum and sqlx. Its own work is a table of orders received; what the outbox adds
 //! to it is marked.
 //!
 //!     postrider dev                            # in a first terminal
@@ -46,7 +46,7 @@ struct OrderReceived {
 async fn place(State(pool): State<PgPool>, Json(order): Json<NewOrder>) -> Answer {
     let order_id = Uuid::now_v7();
     let mut tx = pool.begin().await?;
-    sqlx::query("insert into orders (id, total) values ($1, $2::text::numeric)")
+    sqlx::query("insert into received (id, total) values ($1, $2::text::numeric)")
         .bind(order_id)
         .bind(order.total.to_string())
         .execute(&mut *tx)
@@ -75,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let pool = PgPool::connect(&url).await?;
-    let table = "create table if not exists orders (id uuid primary key, total numeric(12, 2))";
+    let table = "create table if not exists received (id uuid primary key, total numeric(12, 2))";
     sqlx::query(table).execute(&pool).await?;
     let app = Router::new()
         .route("/orders", post(place))

@@ -57,6 +57,9 @@ pub(super) async fn run(options: &Options) -> ExitCode {
 
 async fn work(options: &Options) -> Result<std::convert::Infallible, Error> {
     let door = Door::claim()?;
+    if !dev::has_everything() {
+        eprintln!("fetching Apache Kafka through Maven, this once: 100 MB");
+    }
     eprintln!("starting Apache Kafka, a schema registry, a database and a relay");
     let mut workbench = Workbench::start(options.postgres_url.as_deref()).await?;
     let exports = dev::exports(workbench.addresses());

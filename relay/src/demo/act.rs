@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::writers::{self, Quota};
 use super::{Audience, DemoOptions, Error, Look, Proof, RelayState, Scenario, awkward, orders};
 use crate::failpoints::{self, Sabotage};
-use crate::local::process::Process;
+use crate::local::{self, process::Process};
 use crate::local::{Folder, IMPATIENT, Relay, Stack, StackOptions, http_client};
 use crate::verify::{BrokerLog, Registry, Report, VerifyOptions, verify};
 
@@ -32,6 +32,9 @@ const FATAL_PASS: u32 = 10;
 
 /// Runs the demo. Cancelling it ends everything that it started.
 pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof, Error> {
+    if !local::has_kafka() {
+        audience.note("fetching Apache Kafka through Maven, this once: 100 MB");
+    }
     audience.note("starting PostgreSQL, Apache Kafka and a schema registry");
     let began = Instant::now();
     let folder = Folder::create()?;

@@ -7,7 +7,7 @@
 mod door;
 mod error;
 
-use crate::local::process::Process;
+use crate::local::{self, process::Process};
 use crate::local::{
     Addresses, Folder, Kafka, KafkaOptions, Postgres, PostgresOptions, Registry, RegistryOptions,
     Relay, port,
@@ -113,6 +113,11 @@ async fn postgres(is_wanted: bool) -> Result<Option<Postgres>, crate::local::Err
 /// The usual port where it is free; else any.
 fn usual(port: u16) -> Option<u16> {
     port::is_free(port).then_some(port)
+}
+
+/// Whether nothing has to be fetched first.
+pub fn has_everything() -> bool {
+    local::has_kafka()
 }
 
 /// What a shell reads to find the servers.

@@ -33,7 +33,7 @@ pub struct Apicurio {
 impl Apicurio {
     /// Starts a registry without any schema; returns when it answers.
     pub async fn start(options: ApicurioOptions) -> Result<Self, Error> {
-        let artifacts = Artifacts::provide().await?;
+        let artifacts = Artifacts::apicurio().await?;
         let port = port::free_or(options.port)?;
         let folder = Folder::create()?;
         let process = launch(&artifacts, port, &folder)?;
@@ -89,7 +89,7 @@ fn launch(artifacts: &Artifacts, port: u16, folder: &Folder) -> Result<Process, 
     let listen = format!("-Dquarkus.http.port={port}");
     // The registry unpacks files there and leaves them.
     let temporary = format!("-Djava.io.tmpdir={}", folder.path().display());
-    let mut command = artifacts.registry_command(&[
+    let mut command = artifacts.jar_command(&[
         "-Xmx384m",
         "-XX:TieredStopAtLevel=1",
         "-XX:+UseSerialGC",

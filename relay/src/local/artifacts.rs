@@ -1,4 +1,5 @@
-//! Apache Kafka and Apicurio Registry, fetched once through Maven and kept in the user's cache.
+//! Programs that run on Java, fetched once through Maven and kept in the user's cache: Apache Kafka,
+//! and Apicurio Registry where a test asks for it.
 //!
 //! Contract: that of [`cache`]; a second use needs neither network nor Maven.
 
@@ -12,8 +13,9 @@ use super::cache::{self, DOWNLOAD_LIMIT};
 use super::error::{Error, file_error};
 use super::process::run_installed;
 
-/// The versions, as Maven reads them. Its hash names the cache folder.
-const POM: &str = include_str!("pom.xml");
+/// What is fetched, with its version, as Maven reads it. Its hash names the cache folder.
+const KAFKA: &str = include_str!("kafka.pom.xml");
+const APICURIO: &str = include_str!("apicurio.pom.xml");
 
 /// `java -version` and `tar` are done in seconds.
 const COMMAND_LIMIT: Duration = Duration::from_mins(2);
@@ -22,34 +24,51 @@ const JAVA_VERSION_MIN: u32 = 17;
 const INSTALL_JAVA: &str = "apt-get install openjdk-17-jre-headless";
 const INSTALL_MAVEN: &str = "apt-get install maven";
 
-/// The programs that run on Java, and the `java` to run them with.
+/// A program that was fetched, and the `java` to run it with.
 #[derive(Debug, Clone)]
 pub(super) struct Artifacts {
     folder: PathBuf,
     java: PathBuf,
 }
 
+/// Whether Kafka is in the cache, so that nobody has to wait for it.
+pub(crate) fn has_kafka() -> bool {
+    cache::has(&cache::key(KAFKA.as_bytes()))
+}
+
 impl Artifacts {
-    /// Takes the artifacts from the cache, after fetching them if they are not there.
-    pub(super) async fn provide() -> Result<Self, Error> {
+    /// Apache Kafka: a folder of its jars.
+    pub(super) async fn kafka() -> Result<Self, Error> {
         let java = find_java().await?;
-        let folder = cache::provide(&cache::key(POM.as_bytes()), fetch).await?;
+        let fetch = async |partial: &Path| fetch(KAFKA, partial).await;
+        let folder = cache::provide(&cache::key(KAFKA.as_bytes()), fetch).await?;
         Ok(Self { folder, java })
     }
 
-    /// `java` with Kafka's classes, ready for a main class and its arguments; `options` go to the
-    /// virtual machine.
-    pub(super) fn kafka_command(&self, options: &[&str]) -> Command {
-        let mut class_path = OsString::from(self.folder.join("kafka"));
+    /// Apicurio Registry: a folder with a jar that can be run.
+    pub(super) async fn apicurio() -> Result<Self, Error> {
+        let java = find_java().await?;
+        let fetch = async |partial: &Path| {
+            fetch(APICURIO, partial).await?;
+            unpack(partial).await
+        };
+        let folder = cache::provide(&cache::key(APICURIO.as_bytes()), fetch).await?;
+        Ok(Self { folder, java })
+    }
+
+    /// `java` with every jar, ready for a main class and its arguments; `options` go to the virtual
+    /// machine.
+    pub(super) fn class_command(&self, options: &[&str]) -> Command {
+        let mut class_path = OsString::from(&self.folder);
         class_path.push("/*");
         let mut command = self.java_command();
         command.args(options).arg("-cp").arg(class_path);
         command
     }
 
-    /// `java -jar` with the registry; `options` go to the virtual machine.
-    pub(super) fn registry_command(&self, options: &[&str]) -> Result<Command, Error> {
-        let jar = find_file(&self.folder.join("registry"), "-runner.jar")?;
+    /// `java -jar` with the one that can be run; `options` go to the virtual machine.
+    pub(super) fn jar_command(&self, options: &[&str]) -> Result<Command, Error> {
+        let jar = find_file(&self.folder, "-runner.jar")?;
         let mut command = self.java_command();
         command.args(options).arg("-jar").arg(jar);
         Ok(command)
@@ -63,16 +82,10 @@ impl Artifacts {
     }
 }
 
-/// Fetches everything into `partial`.
-async fn fetch(partial: &Path) -> Result<(), Error> {
-    let (kafka, registry) = (partial.join("kafka"), partial.join("registry"));
-    for part in [&kafka, &registry] {
-        std::fs::create_dir_all(part).map_err(file_error(part))?;
-    }
-    let pom = partial.join("pom.xml");
-    std::fs::write(&pom, POM).map_err(file_error(&pom))?;
-
-    tracing::info!("fetching Apache Kafka and Apicurio Registry through Maven, once");
+/// Fetches what `pom` names into `folder`.
+async fn fetch(pom: &str, folder: &Path) -> Result<(), Error> {
+    let file = folder.join("pom.xml");
+    std::fs::write(&file, pom).map_err(file_error(&file))?;
     let mut maven = Command::new("mvn");
     maven.args([
         "-q",
@@ -81,21 +94,25 @@ async fn fetch(partial: &Path) -> Result<(), Error> {
         "-DincludeScope=runtime",
     ]);
     maven
-        .arg(prefixed("-DoutputDirectory=", &kafka))
+        .arg(prefixed("-DoutputDirectory=", folder))
         .arg("-f")
-        .arg(&pom);
-    maven.current_dir(partial);
+        .arg(&file);
+    maven.current_dir(folder);
     run_installed(maven, DOWNLOAD_LIMIT, ("mvn", INSTALL_MAVEN)).await?;
+    Ok(())
+}
 
-    let archive = find_file(&kafka, ".tar.gz")?;
-    let mut unpack = Command::new("tar");
-    unpack
+/// Unpacks the archive in `folder` into it.
+async fn unpack(folder: &Path) -> Result<(), Error> {
+    let archive = find_file(folder, ".tar.gz")?;
+    let mut command = Command::new("tar");
+    command
         .arg("-xzf")
         .arg(&archive)
         .arg("-C")
-        .arg(&registry)
+        .arg(folder)
         .arg("--no-same-owner");
-    run_installed(unpack, COMMAND_LIMIT, ("tar", "apt-get install tar")).await?;
+    run_installed(command, COMMAND_LIMIT, ("tar", "apt-get install tar")).await?;
     std::fs::remove_file(&archive).map_err(file_error(&archive))
 }
 

@@ -50,6 +50,11 @@ pub async fn provide(
     Ok(folder)
 }
 
+/// Whether the folder `name` is there.
+pub fn has(name: &str) -> bool {
+    cache_folder().join(name).is_dir()
+}
+
 /// `$XDG_CACHE_HOME/postrider` or `~/.cache/postrider`, as the XDG base directory specification
 /// says; a relative value is to be ignored. Without a home, the folder for temporary files.
 fn cache_folder() -> PathBuf {

@@ -21,6 +21,7 @@ mod relay;
 mod wait;
 
 pub use apicurio::{Apicurio, ApicurioOptions};
+pub(crate) use artifacts::has_kafka;
 pub use error::Error;
 pub(crate) use folder::Folder;
 pub use http::{Registered, http_client};

@@ -63,12 +63,12 @@ pub struct Kafka {
 impl Kafka {
     /// Starts a broker; returns when it serves requests.
     pub async fn start(options: KafkaOptions) -> Result<Self, Error> {
-        let artifacts = Artifacts::provide().await?;
+        let artifacts = Artifacts::kafka().await?;
         let (port, controller_port) = (port::free_or(options.port)?, port::free()?);
         let folder = Folder::create()?;
         settings::write(&folder, port, controller_port, &options.settings)?;
 
-        let mut format = artifacts.kafka_command(&QUICK_START);
+        let mut format = artifacts.class_command(&QUICK_START);
         format.args(["kafka.tools.StorageTool", "format", "--standalone", "-t"]);
         format
             .arg(settings::new_cluster_id())
@@ -135,7 +135,7 @@ impl Kafka {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<Output, Error> {
-        let mut command = self.artifacts.kafka_command(&QUICK_START);
+        let mut command = self.artifacts.class_command(&QUICK_START);
         command
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
             .arg(class)
@@ -168,7 +168,7 @@ fn launch(
     folder: &Folder,
 ) -> Result<Process, Error> {
     let options: Vec<&str> = machine_options.iter().map(String::as_str).collect();
-    let mut command = artifacts.kafka_command(&options);
+    let mut command = artifacts.class_command(&options);
     command.args(["-Dorg.slf4j.simpleLogger.showDateTime=true", "kafka.Kafka"]);
     command
         .arg(settings::path(folder))
