@@ -22,6 +22,7 @@ pub mod names;
 pub mod postgres;
 pub mod runtime;
 pub mod telemetry;
+mod tls;
 
 // The data path, in flow order.
 pub mod source;

@@ -77,11 +77,12 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
         })?),
         None => None,
     };
-    let client_of_registry = reqwest::Client::builder()
-        .timeout(REGISTRY_TIMEOUT)
-        .build()
+    let registry = settings.registry();
+    let client_of_registry = registry
+        .tls()
+        .client(REGISTRY_TIMEOUT)
         .expect("the same client was built for the configuration's check");
-    let credentials = settings.registry().credentials();
+    let credentials = registry.credentials();
     let registry = Registry::new(&config.registry.url, client_of_registry, credentials);
     let kafka = settings.kafka_client();
     let kafka = kafka.config_map();

@@ -13,8 +13,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::registry_tls::RegistryTls;
 use crate::config::Secret;
 use crate::error::{Action, Classify};
+use crate::tls;
 
 /// Longest wait for one answer. A registry answers in milliseconds; the caller tries again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +51,14 @@ pub enum RegistryError {
         /// Why.
         #[source]
         source: reqwest::Error,
+    },
+    /// One side does not accept the other's certificate.
+    #[error("the TLS handshake with the schema registry at {url} failed: {failure}")]
+    TlsHandshake {
+        /// The registry's base URL.
+        url: String,
+        /// Why.
+        failure: rustls::Error,
     },
     /// The registry answered with an error that may pass.
     #[error("the schema registry at {url} answered {status}")]
@@ -126,12 +136,14 @@ impl Classify for RegistryError {
             Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => {
                 Action::Retry
             }
-            Self::Refused { .. } => Action::Halt,
             Self::NotFound { .. }
             | Self::NotAvro { .. }
             | Self::Unusable { .. }
             | Self::ReferenceDepth { .. } => Action::Poison,
-            Self::InvalidUrl { .. } | Self::Client(_) => Action::Refuse,
+            Self::TlsHandshake { .. }
+            | Self::Refused { .. }
+            | Self::InvalidUrl { .. }
+            | Self::Client(_) => Action::Refuse,
         }
     }
 
@@ -142,6 +154,12 @@ impl Classify for RegistryError {
             }
             Self::Malformed { .. } => {
                 "see that registry.url is the base of a Confluent-compatible interface; a running relay tries again by itself".to_owned()
+            }
+            Self::TlsHandshake { failure: rustls::Error::AlertReceived(_), .. } => {
+                "set registry.tls.certificate and registry.tls.key to a certificate that the registry accepts".to_owned()
+            }
+            Self::TlsHandshake { .. } => {
+                "set registry.tls.ca to the authority of the registry's certificate, and registry.url to a host that the certificate names".to_owned()
             }
             Self::Refused { .. } => {
                 "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
@@ -162,6 +180,7 @@ impl Classify for RegistryError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "registry_unreachable",
+            Self::TlsHandshake { .. } => "registry_tls",
             Self::Unavailable { .. } => "registry_unavailable",
             Self::Refused { .. } => "registry_refused",
             Self::NotFound { .. } => "schema_not_found",
@@ -178,6 +197,7 @@ impl Classify for RegistryError {
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: reqwest::Client,
+    tls: RegistryTls,
     url: String,
     credentials: Option<(String, Secret)>,
 }
@@ -215,16 +235,16 @@ fn check_url(url: &str) -> Result<(), &'static str> {
 
 impl Registry {
     /// A client of the registry at `url`; asks nothing yet.
-    pub fn new(url: &str, credentials: Option<(String, Secret)>) -> Result<Self, RegistryError> {
+    pub fn new(
+        url: &str,
+        credentials: Option<(String, Secret)>,
+        tls: RegistryTls,
+    ) -> Result<Self, RegistryError> {
         check_url(url).map_err(|why| RegistryError::InvalidUrl { why })?;
-        // A provider that is there already serves as well.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(ANSWER_TIMEOUT)
-            .build()
-            .map_err(RegistryError::Client)?;
+        let client = tls.client(ANSWER_TIMEOUT).map_err(RegistryError::Client)?;
         Ok(Self {
             client,
+            tls,
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         })
@@ -234,6 +254,11 @@ impl Registry {
     pub fn credentials(&self) -> Option<(String, String)> {
         let (user, password) = self.credentials.as_ref()?;
         Some((user.clone(), password.expose().to_owned()))
+    }
+
+    /// How others reach the registry: with the same certificates.
+    pub fn tls(&self) -> &RegistryTls {
+        &self.tls
     }
 
     /// Asks for the list of subjects, to see that the registry answers and lets us in.
@@ -330,9 +355,15 @@ impl Registry {
         if let Some((user, password)) = &self.credentials {
             request = request.basic_auth(user, Some(password.expose()));
         }
-        let unreachable = |source: reqwest::Error| RegistryError::Unreachable {
-            url: url(),
-            source: source.without_url(),
+        let unreachable = |source: reqwest::Error| match tls::failure(&source) {
+            Some(failure) => RegistryError::TlsHandshake {
+                url: url(),
+                failure: failure.clone(),
+            },
+            None => RegistryError::Unreachable {
+                url: url(),
+                source: source.without_url(),
+            },
         };
         let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();

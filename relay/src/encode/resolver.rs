@@ -82,7 +82,11 @@ pub enum ResolveError {
 impl Classify for ResolveError {
     fn action(&self) -> Action {
         match self {
-            Self::Registry { source, .. } => source.action(),
+            // The relay has begun to publish and does not leave, but somebody has to act.
+            Self::Registry { source, .. } => match source.action() {
+                Action::Refuse => Action::Halt,
+                action => action,
+            },
             Self::NoSuchFingerprint { .. }
             | Self::AmbiguousFingerprint { .. }
             | Self::NoVersion { .. } => Action::Poison,

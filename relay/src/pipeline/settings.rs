@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{
     Config, KafkaConfig, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
 };
-use crate::encode::{ContractLock, Registry, Resolver};
+use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
 use crate::publish::{self, TopicPlan, client_config};
 use crate::route::Router;
@@ -90,9 +90,15 @@ impl Settings {
             note("contracts.lock", crate::error::Chain(&error).to_string());
         }
         let credentials = config.registry.user.clone().zip(registry_password);
-        let registry = Registry::new(&config.registry.url, credentials)
-            .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
-            .ok();
+        let tls = RegistryTls::read(&config.registry);
+        let registry = Registry::new(
+            &config.registry.url,
+            credentials,
+            tls.clone().unwrap_or_default(),
+        )
+        .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
+        .ok();
+        problems.extend(tls.err().unwrap_or_default());
         let (Some(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
             return Err(problems);
         };
