@@ -11,6 +11,9 @@ use crate::config::{Problem, RegistryConfig, RegistryTlsConfig};
 use crate::error::Chain;
 use crate::tls::{self, FileError};
 
+/// A URL that begins so asks for TLS.
+const SCHEME: &str = "https://";
+
 /// What the clients of the registry need for TLS, read from its files.
 ///
 /// Invariant: a client for an `https://` URL sends nothing without TLS, wherever it is redirected
@@ -25,7 +28,8 @@ pub struct RegistryTls {
 impl RegistryTls {
     /// Reads the files that `config` names; all problems at once.
     pub fn read(config: &RegistryConfig) -> Result<Self, Vec<Problem>> {
-        let is_required = config.url.starts_with("https://");
+        let scheme = config.url.get(..SCHEME.len());
+        let is_required = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME));
         let Some(files) = &config.tls else {
             return Ok(Self {
                 config: None,
@@ -63,47 +67,52 @@ impl RegistryTls {
 
 /// `None` when there are problems.
 fn client_config(files: &RegistryTlsConfig, problems: &mut Vec<Problem>) -> Option<ClientConfig> {
+    if files.certificate.is_some() != files.key.is_some() {
+        let message = "certificate and key go together";
+        problems.push(Problem::new("registry.tls", message));
+    }
     let roots = roots(files.ca.as_deref(), problems);
     let chain = read(
         "registry.tls.certificate",
-        &files.certificate,
+        files.certificate.as_deref(),
         problems,
         tls::certificates,
     );
-    let key = read("registry.tls.key", &files.key, problems, tls::private_key);
+    let key = read(
+        "registry.tls.key",
+        files.key.as_deref(),
+        problems,
+        tls::private_key,
+    );
     let builder = ClientConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()
         .expect("ring implements TLS 1.2 and 1.3")
         .with_root_certificates(roots?);
-    match (&files.certificate, &files.key) {
-        (None, None) => Some(builder.with_no_client_auth()),
-        (Some(_), Some(path)) => match builder.with_client_auth_cert(chain?, key?) {
-            Ok(config) => Some(config),
-            Err(error) => {
-                let path = path.display();
-                let message = format!("{path} is not the key of registry.tls.certificate: {error}");
-                problems.push(Problem::new("registry.tls.key", message));
-                None
-            }
-        },
-        (Some(_), None) | (None, Some(_)) => {
-            let message = "certificate and key go together";
-            problems.push(Problem::new("registry.tls", message));
-            None
-        }
-    }
+    let (Some(chain), Some(key), Some(path)) = (chain, key, &files.key) else {
+        // What is named and cannot be read is among the problems.
+        return Some(builder.with_no_client_auth());
+    };
+    let config = builder.with_client_auth_cert(chain, key).map_err(|error| {
+        let path = path.display();
+        let message = format!("{path} is not the key of registry.tls.certificate: {error}");
+        problems.push(Problem::new("registry.tls.key", message));
+    });
+    config.ok()
 }
 
 fn roots(ca: Option<&Path>, problems: &mut Vec<Problem>) -> Option<RootCertStore> {
     let key = "registry.tls.ca";
     let authorities = match ca {
-        Some(path) => read(key, &Some(path), problems, tls::certificates)?,
+        Some(path) => read(key, Some(path), problems, tls::certificates)?,
         None => rustls_native_certs::load_native_certs().certs,
     };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities);
     if roots.is_empty() {
-        let message = "names no certificate that could be trusted, and neither does the system";
+        let message = match ca {
+            Some(_) => "holds no certificate that could be trusted",
+            None => "is not set, and the system trusts no authority",
+        };
         problems.push(Problem::new(key, message));
         return None;
     }
@@ -112,11 +121,11 @@ fn roots(ca: Option<&Path>, problems: &mut Vec<Problem>) -> Option<RootCertStore
 
 fn read<T>(
     key: &str,
-    path: &Option<impl AsRef<Path>>,
+    path: Option<&Path>,
     problems: &mut Vec<Problem>,
     read: impl FnOnce(&Path) -> Result<T, FileError>,
 ) -> Option<T> {
-    let path = path.as_ref()?.as_ref();
+    let path = path?;
     let note = |error: FileError| {
         let message = format!("cannot use {}: {}", path.display(), Chain(&error));
         problems.push(Problem::new(key, message));

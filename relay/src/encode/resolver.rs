@@ -267,3 +267,21 @@ impl Resolver {
         Ok(schema)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_that_refuses_a_running_relay_halts_it() {
+        let refused = || RegistryError::Refused {
+            url: "https://registry".to_owned(),
+            status: reqwest::StatusCode::UNAUTHORIZED,
+        };
+        assert_eq!(refused().action(), Action::Refuse);
+        let source = refused();
+        let subject = "shop.Placed".to_owned();
+        let error = ResolveError::Registry { subject, source };
+        assert_eq!(error.action(), Action::Halt);
+    }
+}
