@@ -151,6 +151,23 @@ impl Settings {
         client_config::client(&self.kafka_config, self.sasl_password.as_ref(), id)
     }
 
+    /// The same options one by one, for a client that is built elsewhere. They hold the password.
+    pub fn kafka_options(&self) -> Vec<(String, String)> {
+        let client = self.kafka_client();
+        // The map shows a placeholder in place of each secret.
+        let names = client.config_map().into_keys();
+        let options = names.map(|name| {
+            let value = client.get(name).expect("it is in the map");
+            (name.to_owned(), value.to_owned())
+        });
+        options.collect()
+    }
+
+    /// What of the brokers' certificates is not checked.
+    pub fn unchecked_brokers(&self) -> Option<&'static str> {
+        client_config::unchecked(&self.kafka_config)
+    }
+
     /// The schema registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
