@@ -41,6 +41,9 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
         Err(error) => return fail_classified(&error),
     };
     runtime::exit_on_panic();
+    if let Some(unchecked) = settings.unchecked_brokers() {
+        tracing::warn!("{unchecked}: whoever stands between can read and change every event");
+    }
     let stop = CancellationToken::new();
     let watchdog = Watchdog::start();
     let shown = Shown {

@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
-use crate::config::{KafkaConfig, Problem, Secret};
+use crate::config::{KafkaConfig, Problem, Secret, TlsConfig};
 
 /// Longest life of a transaction on the broker. After a crash of the machine, with no successor,
 /// readers wait at most this long (plus the broker's sweep of 10 s).
@@ -61,11 +61,8 @@ pub fn check(config: &KafkaConfig) -> Vec<Problem> {
         let why = refusal(option, value)?;
         Some(Problem::new(format!("kafka.options.{option}"), why))
     }));
-    if let Some(tls) = &config.tls
-        && tls.certificate.is_some() != tls.key.is_some()
-        && !config.options.contains_key("ssl.key.pem")
-    {
-        problems.push(Problem::new("kafka.tls", "certificate and key go together"));
+    if let Some(tls) = &config.tls {
+        problems.extend(check_tls(config, tls));
     }
     let is_broker = |broker: &str| match broker.trim().rsplit_once(':') {
         Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
@@ -93,6 +90,41 @@ pub fn check(config: &KafkaConfig) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// librdkafka reads the files, but for one that is not there it names neither file nor reason.
+fn check_tls(config: &KafkaConfig, tls: &TlsConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, path) in [
+        ("kafka.tls.ca", &tls.ca),
+        ("kafka.tls.certificate", &tls.certificate),
+        ("kafka.tls.key", &tls.key),
+    ] {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let message = format!("cannot use {}: {error}", path.display());
+            problems.push(Problem::new(key, message));
+        }
+    }
+    if tls.certificate.is_some() != tls.key.is_some() && !config.options.contains_key("ssl.key.pem")
+    {
+        problems.push(Problem::new("kafka.tls", "certificate and key go together"));
+    }
+    problems
+}
+
+/// What of the brokers' certificates is not checked, because an option says so.
+pub fn unchecked(config: &KafkaConfig) -> Option<&'static str> {
+    let set = |option: &str| config.options.get(option).map(|value| value.to_lowercase());
+    // As librdkafka reads a boolean.
+    let is_true = |value: String| ["true", "t", "1"].contains(&value.as_str());
+    if !set("enable.ssl.certificate.verification").is_none_or(is_true) {
+        return Some("the certificates of the brokers are not checked");
+    }
+    let algorithm = set("ssl.endpoint.identification.algorithm");
+    (algorithm.as_deref() == Some("none"))
+        .then_some("the certificates of the brokers may name any host")
 }
 
 /// Why librdkafka does not take an option, in our words: its own quote the value, and a secret whose
