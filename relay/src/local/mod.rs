@@ -15,14 +15,16 @@ mod postgres;
 pub mod process;
 mod registry;
 mod relay;
+mod tls;
 mod wait;
 
 pub use error::Error;
 pub(crate) use folder::Folder;
-pub use kafka::{Kafka, KafkaOptions, create_topic, delete_topic};
+pub use kafka::{Kafka, KafkaOptions, Listener, create_topic, delete_topic};
 pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registered, Registry, RegistryOptions, http_client};
 pub use relay::{Addresses, IMPATIENT, Relay};
+pub use tls::ServerTls;
 
 /// How to start a [`Stack`]; the default takes free ports and each server's defaults.
 #[derive(Debug, Clone, Default)]
