@@ -9,10 +9,13 @@ mod kafka_client;
 mod log_guard;
 mod one_shot;
 mod oracle;
+mod pki;
 mod relay_binary;
 mod relay_process;
 mod scenario;
+mod secured;
 mod stack;
+mod tls_front;
 mod wait;
 mod workload;
 
@@ -20,10 +23,16 @@ pub use kafka_client::{produce, producer};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};
+pub use pki::{Authority, HOST, Identity};
 pub use relay_binary::relay_binary;
 pub use relay_process::RelayProcess;
 pub use scenario::Scenario;
+pub use secured::{
+    KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
+    write_identity,
+};
 pub use stack::{own_stack, register, shared_stack};
+pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{
     AGGREGATE_TYPE, EVENT_TYPE, ORDER_FIELD, SCHEMA, Workload, WorkloadOptions, Written,

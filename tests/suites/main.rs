@@ -12,4 +12,5 @@ mod milestone;
 mod outages;
 mod probes;
 mod sabotage;
+mod security;
 mod sql;
