@@ -23,6 +23,7 @@ pub(crate) mod percent;
 pub mod postgres;
 pub mod runtime;
 pub mod telemetry;
+mod tls;
 
 // The data path, in flow order.
 pub mod source;

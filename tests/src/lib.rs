@@ -9,11 +9,14 @@ mod kafka_client;
 mod log_guard;
 mod one_shot;
 mod oracle;
+mod pki;
 mod recipe;
 mod relay_binary;
 mod relay_process;
 mod scenario;
+mod secured;
 mod stack;
+mod tls_front;
 mod wait;
 mod workload;
 
@@ -21,11 +24,17 @@ pub use kafka_client::{abort, produce, producer, read_to_the_end};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};
+pub use pki::{Authority, HOST, Identity};
 pub use recipe::Recipe;
 pub use relay_binary::{lesson, relay_binary};
 pub use relay_process::RelayProcess;
 pub use scenario::Scenario;
+pub use secured::{
+    KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
+    write_identity,
+};
 pub use stack::{own_stack, register, shared_stack};
+pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{
     AGGREGATE_TYPE, EVENT_TYPE, ORDER_FIELD, SCHEMA, Workload, WorkloadOptions, Written,

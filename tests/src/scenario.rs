@@ -88,6 +88,24 @@ impl Scenario {
         self.settings.insert(key.to_owned(), value.into());
     }
 
+    /// Leaves a key of the configuration, or a whole section, to its default again.
+    pub fn unset(&mut self, key: &str) {
+        let section = format!("{key}.");
+        self.settings
+            .retain(|name, _| name != key && !name.starts_with(&section));
+    }
+
+    /// Writes a file beside the configuration and gives its path.
+    ///
+    /// # Errors
+    ///
+    /// The system refused.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
     /// Adds TOML to the configuration's end, for tables that a key cannot name (`[[route.rules]]`).
     pub fn append(&mut self, toml: &str) {
         self.more.push_str(toml);

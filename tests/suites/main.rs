@@ -16,4 +16,5 @@ mod probes;
 mod recipes;
 mod registry;
 mod sabotage;
+mod security;
 mod sql;

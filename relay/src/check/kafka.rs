@@ -26,6 +26,15 @@ pub(super) struct Recorded {
 }
 
 pub(super) async fn examine(settings: &Settings) -> Examined {
+    let mut examined = ask(settings).await;
+    let remedy = "let kafka.tls.ca name their authority, and take the option out of kafka.options";
+    let unchecked = settings.unchecked_brokers();
+    let hint = unchecked.map(|what| Finding::hint(System::Kafka, what, remedy));
+    examined.findings.extend(hint);
+    examined
+}
+
+async fn ask(settings: &Settings) -> Examined {
     let kafka = settings.kafka.clone();
     let read = tokio::task::spawn_blocking(move || {
         let stop = CancellationToken::new();

@@ -42,6 +42,9 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
         Err(error) => return fail_classified(&error),
     };
     runtime::exit_on_panic();
+    if let Some(unchecked) = settings.unchecked_brokers() {
+        tracing::warn!("{unchecked}: whoever stands between can read and change every event");
+    }
     let stop = CancellationToken::new();
     let supervisor = Arc::new(Supervisor::from_environment());
     let watchdog = Watchdog::start(Arc::clone(&supervisor));

@@ -5,16 +5,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, fail, fail_classified};
 use super::load::Loaded;
 use crate::error::{Chain, Classify as _};
+use crate::pipeline::Settings;
 use crate::postgres;
+use crate::publish::{self, Patience};
 use crate::route::Router;
 use crate::verify::{Registry, Report, Rules, VerifyOptions, verify};
 
 /// Longest wait for one answer of the registry.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait for Kafka's first answer.
+const KAFKA_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prove that every committed event is on Kafka: once, in order, unaltered.
 ///
@@ -77,18 +83,26 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
         })?),
         None => None,
     };
-    let client_of_registry = reqwest::Client::builder()
-        .timeout(REGISTRY_TIMEOUT)
-        .build()
+    // The oracle's own questions to both do not tell a wrong password from a server that is down.
+    reach_kafka(settings)
+        .await
+        .map_err(|error| fail_classified(&error))?;
+    let registry = settings.registry();
+    registry
+        .ping()
+        .await
+        .map_err(|error| fail_classified(&error))?;
+    let client_of_registry = registry
+        .tls()
+        .client(REGISTRY_TIMEOUT)
         .expect("the same client was built for the configuration's check");
-    let credentials = settings.registry().credentials();
+    let credentials = registry.credentials();
     let registry = Registry::new(&config.registry.url, client_of_registry, credentials);
-    let kafka = settings.kafka_client();
-    let kafka = kafka.config_map();
-    let kafka = kafka
-        .iter()
-        .map(|(option, value)| ((*option).to_owned(), (*value).to_owned()));
-    let mut what = VerifyOptions::new(kafka.collect(), topics.into_iter().collect(), registry);
+    let mut what = VerifyOptions::new(
+        settings.kafka_options(),
+        topics.into_iter().collect(),
+        registry,
+    );
     what.patience = Duration::from_secs(options.patience);
     what.rules = Rules {
         order_field: options.order_field.clone(),
@@ -105,6 +119,19 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
     verify(client, what, None)
         .await
         .map_err(|error| fail_classified(&error))
+}
+
+async fn reach_kafka(settings: &Settings) -> Result<(), publish::Error> {
+    let kafka = settings.kafka.clone();
+    let reached = tokio::task::spawn_blocking(move || {
+        let stop = CancellationToken::new();
+        let patience = Patience::new(&kafka.bootstrap_servers, &stop, KAFKA_PATIENCE);
+        publish::reach(&kafka.uncommitted, &patience)
+    });
+    reached
+        .await
+        .expect("the question to Kafka does not panic")
+        .map(drop)
 }
 
 /// The topics of every event that the table holds.

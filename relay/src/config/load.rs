@@ -71,14 +71,18 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not TOML.
-    #[error("{} is not valid TOML", path.display())]
+    /// The file is not TOML. The parser's own error is no source of it: that one shows the line,
+    /// which may hold a password.
+    #[error("{} is not valid TOML: line {line}, column {column}: {why}", path.display())]
     ParseFile {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<figment::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// The character in the line, from 1.
+        column: usize,
+        /// What the parser expected.
+        why: String,
     },
     /// Keys are unknown, missing or wrong; all of them.
     #[error("the configuration has {} problem{}:{}", .0.len(), if .0.len() == 1 { "" } else { "s" }, lines(.0))]
@@ -140,13 +144,17 @@ fn file_layer(
         path: path.to_owned(),
         source,
     })?;
-    let toml = <figment::providers::Toml as figment::providers::Format>::string(&text);
-    let mut values: Dict = Figment::from(toml)
-        .extract()
-        .map_err(|source| Error::ParseFile {
+    let mut values: Dict = toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Error::ParseFile {
             path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            why: error.message().to_owned(),
+        }
+    })?;
     for (key, value) in &mut values {
         expand_variables(key, value, environment, problems);
     }
@@ -536,6 +544,25 @@ mod tests {
             problems,
             ["registry.url: refers to ${HOST}, which the environment does not set"]
         );
+    }
+
+    #[test]
+    fn a_line_that_is_no_toml_is_named_and_not_shown() {
+        for url in [
+            "\"postgres://me:canary@db/orders",
+            "postgres://me:canary@db/orders",
+            "'postgres://me:canary@db/orders' canary",
+            "\"postgres://me:\\canary@db/orders\"",
+        ] {
+            let file = format!("name = \"orders\"\npostgres.url = {url}\n");
+            let error = load_with(&file, &[]).unwrap_err();
+            let shown = format!("{} {error:?}", crate::error::Chain(&error));
+            assert!(
+                shown.contains("is not valid TOML: line 2, column "),
+                "{shown}"
+            );
+            assert!(!shown.contains("canary"), "{shown}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
 pub use load::{Error, Problem, Sources, load};
 pub use log::{LogConfig, LogFormat};
 pub use postgres::{DEFAULT_PUBLICATION, PostgresConfig};
-pub use registry::RegistryConfig;
+pub use registry::{RegistryConfig, RegistryTlsConfig};
 pub use route::{RouteConfig, RouteRule};
 pub use secret::Secret;
 pub use shown::{Origins, Shown};

@@ -82,7 +82,11 @@ pub enum ResolveError {
 impl Classify for ResolveError {
     fn action(&self) -> Action {
         match self {
-            Self::Registry { source, .. } => source.action(),
+            // The relay has begun to publish and does not leave, but somebody has to act.
+            Self::Registry { source, .. } => match source.action() {
+                Action::Refuse => Action::Halt,
+                action => action,
+            },
             Self::NoSuchFingerprint { .. }
             | Self::AmbiguousFingerprint { .. }
             | Self::NoVersion { .. } => Action::Poison,
@@ -261,5 +265,23 @@ impl Resolver {
             });
         }
         Ok(schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_that_refuses_a_running_relay_halts_it() {
+        let refused = || RegistryError::Refused {
+            url: "https://registry".to_owned(),
+            status: reqwest::StatusCode::UNAUTHORIZED,
+        };
+        assert_eq!(refused().action(), Action::Refuse);
+        let source = refused();
+        let subject = "shop.Placed".to_owned();
+        let error = ResolveError::Registry { subject, source };
+        assert_eq!(error.action(), Action::Halt);
     }
 }

@@ -18,6 +18,7 @@ mod postgres;
 pub mod process;
 mod registry;
 mod relay;
+mod tls;
 mod wait;
 
 pub use apicurio::{Apicurio, ApicurioOptions};
@@ -25,10 +26,11 @@ pub(crate) use artifacts::has_kafka;
 pub use error::Error;
 pub(crate) use folder::Folder;
 pub use http::{Registered, http_client};
-pub use kafka::{Kafka, KafkaOptions, create_topic, delete_topic};
+pub use kafka::{Kafka, KafkaOptions, Listener, create_topic, delete_topic};
 pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registry, RegistryOptions};
 pub use relay::{Addresses, IMPATIENT, Relay};
+pub use tls::ServerTls;
 
 /// How to start a [`Stack`]; the default takes free ports and each server's defaults.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{
     Config, KafkaConfig, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
 };
-use crate::encode::{ContractLock, Registry, Resolver};
+use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
 use crate::publish::{self, TopicPlan, client_config};
 use crate::route::Router;
@@ -90,9 +90,15 @@ impl Settings {
             note("contracts.lock", crate::error::Chain(&error).to_string());
         }
         let credentials = config.registry.user.clone().zip(registry_password);
-        let registry = Registry::new(&config.registry.url, credentials)
-            .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
-            .ok();
+        let tls = RegistryTls::read(&config.registry);
+        let registry = Registry::new(
+            &config.registry.url,
+            credentials,
+            tls.clone().unwrap_or_default(),
+        )
+        .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
+        .ok();
+        problems.extend(tls.err().unwrap_or_default());
         let (Some(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
             return Err(problems);
         };
@@ -143,6 +149,23 @@ impl Settings {
     pub fn kafka_client(&self) -> rdkafka::ClientConfig {
         let id = &self.kafka.transactional_id;
         client_config::client(&self.kafka_config, self.sasl_password.as_ref(), id)
+    }
+
+    /// The same options one by one, for a client that is built elsewhere. They hold the password.
+    pub fn kafka_options(&self) -> Vec<(String, String)> {
+        let client = self.kafka_client();
+        // The map shows a placeholder in place of each secret.
+        let names = client.config_map().into_keys();
+        let options = names.map(|name| {
+            let value = client.get(name).expect("it is in the map");
+            (name.to_owned(), value.to_owned())
+        });
+        options.collect()
+    }
+
+    /// What of the brokers' certificates is not checked.
+    pub fn unchecked_brokers(&self) -> Option<&'static str> {
+        client_config::unchecked(&self.kafka_config)
     }
 
     /// The schema registry.

@@ -164,10 +164,7 @@ impl Login<'_> {
     }
 
     fn lost(&self, source: io::Error) -> Error {
-        Error::Lost {
-            at: self.at.clone(),
-            source,
-        }
+        Error::lost(self.at.clone(), source)
     }
 }
 

@@ -213,10 +213,10 @@ impl<'a> Attempts<'a> {
         else {
             return Ok((io, None));
         };
-        if !offers_tls(&mut io).await.map_err(|source| Error::Lost {
-            at: at.clone(),
-            source,
-        })? {
+        if !offers_tls(&mut io)
+            .await
+            .map_err(|source| Error::lost(at.clone(), source))?
+        {
             return match candidate.encryption {
                 Encryption::Required => Err(Error::TlsNotOffered { at: at.clone() }),
                 Encryption::IfOffered | Encryption::Plain => Ok((io, None)),
@@ -226,12 +226,7 @@ impl<'a> Attempts<'a> {
         self.handshake(Arc::clone(config), candidate, stream)
             .await
             .map_err(|source| {
-                // An error of TLS itself carries rustls' error; the rest is a broken connection.
-                if source.get_ref().is_some_and(
-                    <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<
-                        rustls::Error,
-                    >,
-                ) {
+                if crate::tls::failure(&source).is_some() {
                     Error::TlsHandshake {
                         at: at.clone(),
                         source,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::ServerError;
 use crate::error::{Action, Classify};
+use crate::tls;
 
 /// The server, role and database of a connection, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,8 @@ pub enum Error {
         /// Where to.
         at: Place,
     },
-    /// The TLS handshake failed: mostly a certificate that is not trusted or for another host.
+    /// The TLS handshake failed: mostly a certificate that is not trusted or for another host, on
+    /// either side.
     #[error("the TLS handshake with {} failed", at.host)]
     TlsHandshake {
         /// Where to.
@@ -190,6 +192,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells a broken connection from one that the server ended because of the client's
+    /// certificate: in TLS 1.3 it says so only after the client's side of the handshake is done.
+    pub(crate) fn lost(at: Place, source: io::Error) -> Self {
+        match tls::failure(&source) {
+            Some(rustls::Error::AlertReceived(_)) => Self::TlsHandshake { at, source },
+            _ => Self::Lost { at, source },
+        }
+    }
+
     /// Sorts an answer to the start-up message by its SQLSTATE
     /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
     pub(crate) fn from_start_up(at: Place, source: Box<ServerError>) -> Self {
@@ -299,6 +310,15 @@ impl Classify for Error {
                 "switch TLS on at {} (ssl = on), or allow sslmode=prefer in postgres.url",
                 at.host
             ),
+            Self::TlsHandshake { at, source }
+                if matches!(tls::failure(source), Some(rustls::Error::AlertReceived(_))) =>
+            {
+                format!(
+                    "name a certificate that {} accepts, and its key, with sslcert and sslkey in \
+                     postgres.url: ssl_ca_file of the server must hold its authority",
+                    at.host
+                )
+            }
             Self::TlsHandshake { at, .. } => format!(
                 "check that the certificate of {} is signed by sslrootcert and names this host \
                  among its subject alternative names (the common name does not count)",
@@ -319,6 +339,13 @@ impl Classify for Error {
                 "make sure that {} is the server you mean: it could not prove that it knows the \
                  password of {:?}",
                 at.host, at.user
+            ),
+            // No line of `pg_hba.conf`, or one that asks for more than was shown.
+            Self::LoginRefused { at, source } if source.code == "28000" => format!(
+                "let pg_hba.conf of {} admit role {:?} to database {:?}, or connect as its line \
+                 asks: TLS with sslmode=verify-full, a client certificate with sslcert and sslkey \
+                 in postgres.url",
+                at.host, at.user, at.database
             ),
             Self::LoginRefused { at, .. } => format!(
                 "check the password of role {:?} and the pg_hba.conf line for database {:?} on {}",

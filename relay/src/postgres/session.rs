@@ -138,10 +138,7 @@ fn start_up_error(at: Place, target: &Target, error: tokio_postgres::Error) -> E
     }
     let cause = std::error::Error::source(&error);
     match cause.and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
-        Some(io) => Error::Lost {
-            at,
-            source: std::io::Error::new(io.kind(), error),
-        },
+        Some(io) => Error::lost(at, std::io::Error::new(io.kind(), error)),
         None if error.is_closed() => Error::Lost {
             at,
             source: std::io::Error::new(std::io::ErrorKind::UnexpectedEof, error),

@@ -37,10 +37,7 @@ async fn converse(
         server_end_point,
         ..
     } = attempt;
-    let lost = |source| Error::Lost {
-        at: at.clone(),
-        source,
-    };
+    let lost = |source| Error::lost(at.clone(), source);
 
     let mut options = target.options.clone().unwrap_or_default();
     for (name, value) in settings {

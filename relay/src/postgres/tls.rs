@@ -5,8 +5,8 @@
 //! (<https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CERTIFICATES>). In every
 //! mode the server must hold the key of the certificate it shows.
 //!
-//! The crypto provider is given explicitly: the process may hold two (another library can bring
-//! its own), and rustls panics when it must guess.
+//! The files are read for each connection, so a certificate that is replaced counts from the next
+//! connection on.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::Error;
 use super::target::{SslMode, Target};
+use crate::tls as shared;
 
 /// What is asked of the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Check {
 
 /// Builds the TLS configuration of `target`; reads the small files it names.
 pub(super) fn client_config(target: &Target) -> Result<Arc<ClientConfig>, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = shared::provider();
     let check = Check::for_target(target);
     let trusted = match (check, &target.sslrootcert) {
         (Check::Nothing, _) => Vec::new(),
@@ -75,8 +75,8 @@ pub(super) fn client_config(target: &Target) -> Result<Arc<ClientConfig>, Error>
     let config = match (&target.sslcert, &target.sslkey) {
         (Some(certificate), Some(key)) => {
             let chain = certificates("sslcert", certificate)?;
-            let private_key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|source| unusable("sslkey", key, source))?;
+            let private_key =
+                shared::private_key(key).map_err(|source| unusable("sslkey", key, source))?;
             builder
                 .with_client_auth_cert(chain, private_key)
                 .map_err(|source| unusable("sslkey", key, source))?
@@ -90,14 +90,7 @@ fn certificates(
     parameter: &'static str,
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let read = || -> Result<Vec<_>, rustls::pki_types::pem::Error> {
-        let certificates = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
-        if certificates.is_empty() {
-            return Err(rustls::pki_types::pem::Error::NoItemsFound);
-        }
-        Ok(certificates)
-    };
-    read().map_err(|source| unusable(parameter, path, source))
+    shared::certificates(path).map_err(|source| unusable(parameter, path, source))
 }
 
 fn unusable(

@@ -5,8 +5,10 @@
 //! Source: <https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md>.
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
 
-use crate::config::{KafkaConfig, Problem, Secret};
+use crate::config::{KafkaConfig, Problem, Secret, TlsConfig};
 
 /// Longest life of a transaction on the broker. After a crash of the machine, with no successor,
 /// readers wait at most this long (plus the broker's sweep of 10 s).
@@ -55,6 +57,13 @@ pub fn check(config: &KafkaConfig) -> Vec<Problem> {
         ))
     });
     let mut problems: Vec<Problem> = contradictions.collect();
+    problems.extend(config.options.iter().filter_map(|(option, value)| {
+        let why = refusal(option, value)?;
+        Some(Problem::new(format!("kafka.options.{option}"), why))
+    }));
+    if let Some(tls) = &config.tls {
+        problems.extend(check_tls(config, tls));
+    }
     let is_broker = |broker: &str| match broker.trim().rsplit_once(':') {
         Some((host, port)) => !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0),
         // librdkafka takes 9092 then.
@@ -81,6 +90,62 @@ pub fn check(config: &KafkaConfig) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// librdkafka reads the files, but for one that is not there it names neither file nor reason.
+fn check_tls(config: &KafkaConfig, tls: &TlsConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, path) in [
+        ("kafka.tls.ca", &tls.ca),
+        ("kafka.tls.certificate", &tls.certificate),
+        ("kafka.tls.key", &tls.key),
+    ] {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            let message = format!("cannot use {}: {error}", path.display());
+            problems.push(Problem::new(key, message));
+        }
+    }
+    if tls.certificate.is_some() != tls.key.is_some() && !config.options.contains_key("ssl.key.pem")
+    {
+        problems.push(Problem::new("kafka.tls", "certificate and key go together"));
+    }
+    problems
+}
+
+/// What of the brokers' certificates is not checked, because an option says so.
+pub fn unchecked(config: &KafkaConfig) -> Option<&'static str> {
+    let set = |option: &str| config.options.get(option).map(|value| value.to_lowercase());
+    // As librdkafka reads a boolean.
+    let is_true = |value: String| ["true", "t", "1"].contains(&value.as_str());
+    if !set("enable.ssl.certificate.verification").is_none_or(is_true) {
+        return Some("the certificates of the brokers are not checked");
+    }
+    let algorithm = set("ssl.endpoint.identification.algorithm");
+    (algorithm.as_deref() == Some("none"))
+        .then_some("the certificates of the brokers may name any host")
+}
+
+/// Why librdkafka does not take an option, in our words: its own quote the value, and a secret whose
+/// option is misspelt is a secret still.
+fn refusal(option: &str, value: &str) -> Option<&'static str> {
+    let mut alone = empty();
+    alone.set(option, value);
+    match alone.create_native_config().err()? {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
+            Some("is no option of librdkafka")
+        }
+        _ => Some("has a value that librdkafka does not take"),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that builds clients"
+)]
+fn empty() -> ClientConfig {
+    ClientConfig::new()
 }
 
 /// A producer's options. `sasl_password` was read from where the configuration says.
@@ -139,11 +204,7 @@ pub fn client(
     sasl_password: Option<&Secret>,
     client_id: &str,
 ) -> ClientConfig {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that builds clients"
-    )]
-    let mut options = ClientConfig::new();
+    let mut options = empty();
     options
         .set("bootstrap.servers", &config.bootstrap_servers)
         .set("client.id", client_id);
@@ -221,6 +282,23 @@ mod tests {
             .map(|problem| problem.key.as_str())
             .collect();
         assert_eq!(keys, ["kafka.options.acks", "kafka.options.client.id"]);
+    }
+
+    #[test]
+    fn an_option_that_librdkafka_does_not_take_is_named_without_its_value() {
+        let problems = check(&config(&[
+            ("sasl.pasword", "canary"),
+            ("ssl.key.password", "canary"),
+            ("linger.ms", "canary"),
+        ]));
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            [
+                "kafka.options.linger.ms: has a value that librdkafka does not take",
+                "kafka.options.sasl.pasword: is no option of librdkafka",
+            ]
+        );
     }
 
     #[test]

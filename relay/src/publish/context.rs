@@ -106,9 +106,10 @@ impl LastError {
     }
 
     fn note(&self, error: &KafkaError, reason: &str) {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
+        let code = match error.rdkafka_error_code() {
+            _ if is_refused_certificate(reason) => RDKafkaErrorCode::SSL,
+            code => code.unwrap_or(RDKafkaErrorCode::Unknown),
+        };
         let mut last = self
             .0
             .lock()
@@ -118,6 +119,15 @@ impl LastError {
             *last = Some((code, reason.to_owned()));
         }
     }
+}
+
+/// Whether the broker did not accept the client's certificate. In TLS 1.3 it says so after the
+/// handshake, and librdkafka takes the connection for one that broke; only OpenSSL's words tell.
+fn is_refused_certificate(reason: &str) -> bool {
+    reason.contains("SSL alert number")
+        && ["certificate", "unknown ca"]
+            .iter()
+            .any(|what| reason.contains(what))
 }
 
 /// The context of clients that only read.

@@ -27,6 +27,10 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Acknowledgements are looked after once in so many records, so that the queue stays short.
 const POLL_EVERY_RECORDS: usize = 1_024;
 
+/// How long the client's errors are listened to while the brokers are waited for. Not at all would
+/// be one event a time, and the one that says why comes behind a dozen log lines.
+const EVENTS_TURN: Duration = Duration::from_millis(100);
+
 /// A batch goes through librdkafka in parts: it copies each record and keeps more beside the copy, so
 /// with whole batches in it the relay took 76 MiB at its peak instead of 55 MiB.
 const IN_FLIGHT_RECORDS_MAX: usize = 10_000;
@@ -69,7 +73,7 @@ impl TransactionalProducer {
             let Err(error) = producer.init_transactions(Duration::from_secs(2)) else {
                 break;
             };
-            producer.poll(Duration::ZERO);
+            producer.poll(EVENTS_TURN);
             let retriable = match &error {
                 KafkaError::Transaction(transaction) => transaction.is_retriable(),
                 _ => false,

@@ -18,6 +18,14 @@ pub enum RegistryError {
         #[source]
         source: reqwest::Error,
     },
+    /// One side does not accept the other's certificate.
+    #[error("the TLS handshake with the schema registry at {url} failed: {failure}")]
+    TlsHandshake {
+        /// The registry's base URL.
+        url: String,
+        /// Why.
+        failure: rustls::Error,
+    },
     /// The registry answered with an error that may pass.
     #[error("the schema registry at {url} answered {status}")]
     Unavailable {
@@ -106,12 +114,15 @@ impl Classify for RegistryError {
             Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Malformed { .. } => {
                 Action::Retry
             }
-            Self::Refused { .. } => Action::Halt,
             Self::NotFound { .. }
             | Self::NotAvro { .. }
             | Self::Unusable { .. }
             | Self::ReferenceDepth { .. } => Action::Poison,
-            Self::Rejected { .. } | Self::InvalidUrl { .. } | Self::Client(_) => Action::Refuse,
+            Self::TlsHandshake { .. }
+            | Self::Refused { .. }
+            | Self::Rejected { .. }
+            | Self::InvalidUrl { .. }
+            | Self::Client(_) => Action::Refuse,
         }
     }
 
@@ -122,6 +133,12 @@ impl Classify for RegistryError {
             }
             Self::Malformed { .. } => {
                 "see that registry.url is the base of a Confluent-compatible interface; a running relay tries again by itself".to_owned()
+            }
+            Self::TlsHandshake { failure: rustls::Error::AlertReceived(_), .. } => {
+                "set registry.tls.certificate and registry.tls.key to a certificate that the registry accepts".to_owned()
+            }
+            Self::TlsHandshake { .. } => {
+                "set registry.tls.ca to the authority of the registry's certificate, and registry.url to a host that the certificate names".to_owned()
             }
             Self::Refused { .. } => {
                 "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
@@ -145,6 +162,7 @@ impl Classify for RegistryError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "registry_unreachable",
+            Self::TlsHandshake { .. } => "registry_tls",
             Self::Unavailable { .. } => "registry_unavailable",
             Self::Refused { .. } => "registry_refused",
             Self::NotFound { .. } => "schema_not_found",

@@ -16,8 +16,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::registry_tls::RegistryTls;
 use crate::config::Secret;
 use crate::percent;
+use crate::tls;
 
 pub use error::RegistryError;
 pub use write::Registration;
@@ -48,6 +50,7 @@ pub struct RegisteredSchema {
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: reqwest::Client,
+    tls: RegistryTls,
     url: String,
     credentials: Option<(String, Secret)>,
 }
@@ -85,16 +88,16 @@ fn check_url(url: &str) -> Result<(), &'static str> {
 
 impl Registry {
     /// A client of the registry at `url`; asks nothing yet.
-    pub fn new(url: &str, credentials: Option<(String, Secret)>) -> Result<Self, RegistryError> {
+    pub fn new(
+        url: &str,
+        credentials: Option<(String, Secret)>,
+        tls: RegistryTls,
+    ) -> Result<Self, RegistryError> {
         check_url(url).map_err(|why| RegistryError::InvalidUrl { why })?;
-        // A provider that is there already serves as well.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(ANSWER_TIMEOUT)
-            .build()
-            .map_err(RegistryError::Client)?;
+        let client = tls.client(ANSWER_TIMEOUT).map_err(RegistryError::Client)?;
         Ok(Self {
             client,
+            tls,
             url: url.trim_end_matches('/').to_owned(),
             credentials,
         })
@@ -104,6 +107,11 @@ impl Registry {
     pub fn credentials(&self) -> Option<(String, String)> {
         let (user, password) = self.credentials.as_ref()?;
         Some((user.clone(), password.expose().to_owned()))
+    }
+
+    /// How others reach the registry: with the same certificates.
+    pub fn tls(&self) -> &RegistryTls {
+        &self.tls
     }
 
     /// Asks for the list of subjects, to see that the registry answers and lets us in.
@@ -223,9 +231,15 @@ impl Registry {
         if let Some((user, password)) = &self.credentials {
             request = request.basic_auth(user, Some(password.expose()));
         }
-        let unreachable = |source: reqwest::Error| RegistryError::Unreachable {
-            url: url(),
-            source: source.without_url(),
+        let unreachable = |source: reqwest::Error| match tls::failure(&source) {
+            Some(failure) => RegistryError::TlsHandshake {
+                url: url(),
+                failure: failure.clone(),
+            },
+            None => RegistryError::Unreachable {
+                url: url(),
+                source: source.without_url(),
+            },
         };
         let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();

@@ -4,6 +4,7 @@
 //! log over a kill. Everything goes when it is dropped.
 
 mod admin;
+mod listener;
 mod settings;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use super::port;
 use super::process::{Output, Process, run, run_successfully};
 use super::wait::until_ready;
 pub use admin::{create_topic, delete_topic};
+pub use listener::Listener;
 
 /// Formatting the log folder starts a virtual machine: a second, more under load.
 const FORMAT_LIMIT: Duration = Duration::from_mins(1);
@@ -29,6 +31,10 @@ const QUICK_START: [&str; 2] = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 pub struct KafkaOptions {
     /// The port for clients; a free one if `None`.
     pub port: Option<u16>,
+    /// More listeners, beside the plain one of this module.
+    pub listeners: Vec<Listener>,
+    /// Users and passwords for SCRAM-SHA-256 and SCRAM-SHA-512.
+    pub scram_users: Vec<(String, String)>,
     /// Settings for `server.properties`; they override those of this module.
     pub settings: Vec<(String, String)>,
     /// The largest heap of the virtual machine.
@@ -42,6 +48,8 @@ impl Default for KafkaOptions {
     fn default() -> Self {
         Self {
             port: None,
+            listeners: Vec::new(),
+            scram_users: Vec::new(),
             settings: Vec::new(),
             heap_megabytes: 512,
             quick_start: true,
@@ -66,7 +74,13 @@ impl Kafka {
         let artifacts = Artifacts::kafka().await?;
         let (port, controller_port) = (port::free_or(options.port)?, port::free()?);
         let folder = Folder::create()?;
-        settings::write(&folder, port, controller_port, &options.settings)?;
+        settings::write(
+            &folder,
+            port,
+            controller_port,
+            &options.listeners,
+            &options.settings,
+        )?;
 
         let mut format = artifacts.class_command(&QUICK_START);
         format.args(["kafka.tools.StorageTool", "format", "--standalone", "-t"]);
@@ -74,6 +88,12 @@ impl Kafka {
             .arg(settings::new_cluster_id())
             .arg("-c")
             .arg(settings::path(&folder));
+        for (user, password) in &options.scram_users {
+            for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+                let credential = format!("{mechanism}=[name={user},password={password}]");
+                format.arg("--add-scram").arg(credential);
+            }
+        }
         run_successfully(format, FORMAT_LIMIT).await?;
 
         let mut machine_options = vec![format!("-Xmx{}m", options.heap_megabytes)];

@@ -6,20 +6,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use super::listener::Listener;
 use crate::local::error::{Error, file_error};
 use crate::local::folder::Folder;
 
 /// What differs from Kafka's defaults: replication for one node, few internal partitions (faster
 /// start), and short sessions, because after a kill the node is let in again only when its earlier
 /// session has expired (14 s by default, about 4 s so).
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 14] = [
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
-    (
-        "listener.security.protocol.map",
-        "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    ),
     ("auto.create.topics.enable", "false"),
     ("default.replication.factor", "1"),
     ("min.insync.replicas", "1"),
@@ -38,26 +35,43 @@ pub(super) fn write(
     folder: &Folder,
     port: u16,
     controller_port: u16,
+    listeners: &[Listener],
     wanted: &[(String, String)],
 ) -> Result<(), Error> {
     let broker = format!("PLAINTEXT://127.0.0.1:{port}");
     let controller = format!("127.0.0.1:{controller_port}");
+    let with = |first: String, of: fn(&Listener) -> String| {
+        let all = std::iter::once(first).chain(listeners.iter().map(of));
+        all.collect::<Vec<_>>().join(",")
+    };
     let own = [
-        ("listeners", format!("{broker},CONTROLLER://{controller}")),
-        ("advertised.listeners", broker),
+        (
+            "listeners",
+            with(
+                format!("{broker},CONTROLLER://{controller}"),
+                Listener::endpoint,
+            ),
+        ),
+        ("advertised.listeners", with(broker, Listener::advertised)),
+        (
+            "listener.security.protocol.map",
+            with(
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+                Listener::protocol,
+            ),
+        ),
         ("controller.quorum.bootstrap.servers", controller),
         ("log.dirs", log_dir(folder).to_string_lossy().into_owned()),
     ];
-    let fixed = SETTINGS
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()));
-    let wanted = wanted
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.clone()));
+    let fixed = SETTINGS.map(|(name, value)| (name, value.to_owned()));
+    // A value of several lines, such as a certificate, is written as one.
     let lines: Vec<String> = fixed
+        .into_iter()
         .chain(own)
-        .chain(wanted)
-        .map(|(name, value)| format!("{name}={value}\n"))
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain(listeners.iter().flat_map(Listener::settings))
+        .chain(wanted.iter().cloned())
+        .map(|(name, value)| format!("{name}={}\n", value.replace('\n', "\\n")))
         .collect();
     let path = path(folder);
     std::fs::write(&path, lines.concat()).map_err(file_error(path))

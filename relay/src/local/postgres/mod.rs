@@ -5,6 +5,7 @@
 //! socket lies in a folder that only its own account may enter. Everything goes when it is dropped.
 
 mod installation;
+mod secured;
 
 use std::fs::File;
 use std::io::Write;
@@ -22,6 +23,7 @@ use super::error::{Error, file_error};
 use super::folder::Folder;
 use super::port;
 use super::process::{Process, run_successfully};
+use super::tls::ServerTls;
 use super::wait::until_ready;
 use installation::Account;
 
@@ -55,6 +57,10 @@ pub struct PostgresOptions {
     pub settings: Vec<(String, String)>,
     /// The superuser's password; a random one if `None`.
     pub password: Option<String>,
+    /// Makes the server offer TLS.
+    pub tls: Option<ServerTls>,
+    /// Lines of `pg_hba.conf` for everybody but the superuser; passwords (SCRAM) when there are none.
+    pub host_rules: Vec<String>,
     /// The folder of the server programs; the newest installed version if `None`.
     pub binaries: Option<PathBuf>,
 }
@@ -116,9 +122,17 @@ impl Postgres {
             .settings
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()));
+        let data = home.join("data");
+        let tls = match &options.tls {
+            Some(tls) => secured::write_tls(&data, account, tls)?,
+            None => Vec::new(),
+        };
+        if !options.host_rules.is_empty() {
+            secured::write_host_rules(&data, &options.host_rules)?;
+        }
         configure(
-            &home.join("data"),
-            fixed.into_iter().chain(settings).chain(wanted),
+            &data,
+            fixed.into_iter().chain(settings).chain(tls).chain(wanted),
         )?;
         let process = launch(&binaries, account, &home)?;
         let mut postgres = Self {
