@@ -6,16 +6,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use uuid::Uuid;
 
 use super::Error;
-
-/// The header with the event's id.
-const ID_HEADER: &str = "id";
+use crate::local;
 
 /// How long the broker may give nothing before the end of every partition was reached.
 const STALL_LIMIT: Duration = Duration::from_secs(30);
@@ -42,8 +36,9 @@ pub(super) async fn count(
 }
 
 fn read(servers: &str, topic: &str, partitions: i32) -> Result<Counted, Error> {
-    let consumer = consumer(servers).map_err(Error::Count)?;
-    assign(&consumer, topic, partitions).map_err(Error::Count)?;
+    let tell_the_end = [("enable.partition.eof", "true")];
+    let consumer =
+        local::reader(servers, topic, partitions, &tell_the_end).map_err(Error::Count)?;
     let mut unread: BTreeSet<i32> = (0..partitions).collect();
     let mut ids = HashSet::new();
     let mut records = 0;
@@ -52,7 +47,8 @@ fn read(servers: &str, topic: &str, partitions: i32) -> Result<Counted, Error> {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(record)) => {
                 records += 1;
-                ids.extend(event_id(&record));
+                // A record without an id counts as a record only.
+                ids.extend(local::event_id(&record));
                 heard = Instant::now();
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
@@ -72,34 +68,4 @@ fn read(servers: &str, topic: &str, partitions: i32) -> Result<Counted, Error> {
         records,
         events: ids.len() as u64,
     })
-}
-
-/// The id in the record's headers; a record without one counts as a record only.
-fn event_id(record: &BorrowedMessage<'_>) -> Option<Uuid> {
-    let headers = record.headers()?;
-    let id = headers.iter().find(|header| header.key == ID_HEADER)?;
-    Uuid::try_parse_ascii(id.value?).ok()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what checks the relay must not share its client settings"
-)]
-fn consumer(servers: &str) -> Result<BaseConsumer, KafkaError> {
-    ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "postrider-bench")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed")
-        .create()
-}
-
-/// A function of its own: a list that outlives its consumer can make the consumer's end hang.
-fn assign(consumer: &BaseConsumer, topic: &str, partitions: i32) -> Result<(), KafkaError> {
-    let mut list = TopicPartitionList::new();
-    for partition in 0..partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning)?;
-    }
-    consumer.assign(&list)
 }

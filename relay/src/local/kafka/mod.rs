@@ -5,6 +5,7 @@
 
 mod admin;
 mod listener;
+mod reader;
 mod settings;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use super::process::{Output, Process, run, run_successfully};
 use super::wait::until_ready;
 pub use admin::{create_topic, delete_topic};
 pub use listener::Listener;
+pub(crate) use reader::{event_id, reader};
 
 /// Formatting the log folder starts a virtual machine: a second, more under load.
 const FORMAT_LIMIT: Duration = Duration::from_mins(1);
