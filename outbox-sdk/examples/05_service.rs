@@ -4,16 +4,15 @@
 //!     postrider dev                            # in a first terminal
 //!
 //!     eval "$(postrider dev --env)"            # in a second one
+//!     postrider contracts register outbox-sdk/examples/contracts
 //!     cargo run -p outbox-sdk --features sqlx,chrono,rust_decimal,tower --example 05_service -- \
 //!         "$DATABASE_URL"
 //!
 //!     curl -X POST localhost:3000/orders -H 'content-type: application/json' -d '{"total": "12.30"}'
 //!
-//! The contract of the event is a file that the service writes itself, and it is registered before
-//! the first event; an event without it halts the relay until it is there:
-//!
-//!     cargo run … --example 05_service -- contracts outbox-sdk/examples/contracts
-//!     postrider contracts register outbox-sdk/examples/contracts
+//! The contract of the event is a file, which the service writes itself when it is called with
+//! `contracts outbox-sdk/examples/contracts`. It is registered before the first event: without it the
+//! request succeeds, and the event waits, with all that come behind it.
 
 use std::error::Error;
 

@@ -79,14 +79,18 @@ fn interrupt(process: &Process) -> Result<()> {
 
 #[tokio::test]
 async fn the_demo_ends_with_the_proof_and_leaves_nothing() -> Result<()> {
-    let folder = folder()?;
+    let (folder, java_folder) = (folder()?, tempfile::tempdir()?);
+    // Java knows no TMPDIR; what it would leave behind otherwise, it leaves there.
+    let java_options = format!("-Djava.io.tmpdir={}", java_folder.path().display());
     let proof = command(&["demo", "--events", "2000"], &folder)
+        .variable("JAVA_TOOL_OPTIONS", &java_options)
         .succeed()
         .await?;
     let expected = "committed 2,000   rolled back 100   on Kafka 2,000   lost 0   doubled 0   \
                     out of order 0   p50 ";
     assert!(proof.starts_with(expected), "{proof}");
     assert_nothing_is_left(folder.path()).await;
+    assert_eq!(fs::read_dir(java_folder.path())?.count(), 0);
     Ok(())
 }
 

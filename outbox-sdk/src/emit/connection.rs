@@ -30,7 +30,7 @@ use std::marker::PhantomData;
     message = "`{Self}` is not inside a database transaction",
     label = "expected a transaction",
     note = "begin one, with `pool.begin().await?` (sqlx) or `client.transaction().await?` \
-            (tokio-postgres), and pass `&mut tx`: an event that is written outside of the \
+            (tokio-postgres), and pass `&mut tx`, not `&mut *tx`: an event that is written outside of the \
             transaction of its change can tell of what never happened",
     note = "the transactions of a driver count when the feature of its name is on"
 )]

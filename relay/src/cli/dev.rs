@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exit::{INTERRUPTED, fail_classified};
 use crate::dev::{self, Door, Error, Workbench};
 use crate::runtime;
+use crate::telemetry::{State, Status};
 
 /// Between two looks at the relay.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -70,26 +71,51 @@ async fn work(options: &Options) -> Result<std::convert::Infallible, Error> {
         let _ = std::io::stdout().flush();
     }
     door.answer(exports);
+    let mut told = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let relay = workbench.relay();
-        if relay.exit_status()?.is_some() {
+        let process = workbench.process();
+        if process.exit_status()?.is_some() {
             return Err(Error::RelayEnded {
-                log: relay.log_tail(),
+                log: process.log_tail(),
             });
         }
+        let status = workbench.relay().status().await;
+        tell(status, &mut told);
+    }
+}
+
+/// Says that the relay has halted, once for each reason, and that it goes on.
+fn tell(status: Option<Status>, told: &mut Option<String>) {
+    let Some(status) = status else { return };
+    let halted = status.last_error.filter(|_| status.state == State::Halted);
+    match halted {
+        Some(failure) if told.as_ref() != Some(&failure.error) => {
+            eprintln!(
+                "\nthe relay has halted: {}\n  remedy: {}",
+                failure.error, failure.remedy
+            );
+            *told = Some(failure.error);
+        }
+        // Between two looks of its own a halted relay is active for a moment.
+        None if status.state == State::Active && status.events_waiting == 0 && told.is_some() => {
+            eprintln!("\nthe relay goes on");
+            *told = None;
+        }
+        Some(_) | None => {}
     }
 }
 
 fn greeting(workbench: &mut Workbench) -> String {
-    let log = workbench.relay().log().display().to_string();
-    let config = workbench.config().display();
+    let log = workbench.process().log().display().to_string();
+    let config = workbench.relay().config().display();
     let addresses = workbench.addresses();
     format!(
         "\n  database   {}\n  Kafka      {}\n  registry   {}\n  relay log  {log}\n\n\
          In another terminal:\n  eval \"$(postrider dev --env)\"\n  \
          postrider contracts register DIR   # before the first event of a type\n  \
-         postrider status --config {config}\n\nCtrl-C ends all of it.\n",
+         postrider status --config {config}\n  \
+         postrider verify --config {config}\n\nCtrl-C ends all of it.\n",
         addresses.database_url, addresses.bootstrap_servers, addresses.registry_url,
     )
 }

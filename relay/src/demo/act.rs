@@ -45,6 +45,9 @@ pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof
     let relay = set_up(&stack, options.scenario, &folder).await?;
     audience.note("made the outbox: schema, publication, replication slot, progress topic");
 
+    if options.scenario == Scenario::Awkward {
+        audience.note(awkward::CONTENT);
+    }
     let live = Arc::new(Live::default());
     let servers = stack.kafka.bootstrap_servers();
     let topic = topic(options.scenario);
@@ -55,6 +58,7 @@ pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof
     let relay_ended = show.play(writers).await?;
 
     audience.note("comparing the outbox with the topics, record by record");
+    audience.note("p50 and p99 are from COMMIT to the consumer, and include the relay's death");
     let (written, rolled_back, _) = live.counts();
     let latencies = live.latencies();
     Ok(Proof {

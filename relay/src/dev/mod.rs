@@ -31,8 +31,8 @@ const REGISTRY_PORT: u16 = 8081;
 /// Servers and a relay for somebody who writes a service.
 pub struct Workbench {
     // In this order they end: the relay first, its folder last.
-    relay: Process,
-    config: std::path::PathBuf,
+    process: Process,
+    relay: Relay,
     addresses: Addresses,
     _postgres: Option<Postgres>,
     _kafka: Kafka,
@@ -70,8 +70,8 @@ impl Workbench {
         let relay = Relay::configure(NAME, &addresses, &more, folder.path())?;
         relay.init().await?;
         Ok(Self {
-            config: relay.config().to_owned(),
-            relay: relay.start(&[], &[])?,
+            process: relay.start(&[], &[])?,
+            relay,
             addresses,
             _postgres: postgres,
             _kafka: kafka,
@@ -85,14 +85,14 @@ impl Workbench {
         &self.addresses
     }
 
-    /// The relay's configuration, for other commands.
-    pub fn config(&self) -> &std::path::Path {
-        &self.config
+    /// The relay: its configuration, for other commands, and its status.
+    pub fn relay(&self) -> &Relay {
+        &self.relay
     }
 
-    /// The relay: its log, and whether it has ended.
-    pub fn relay(&mut self) -> &mut Process {
-        &mut self.relay
+    /// The relay's process: its log, and whether it has ended.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
     }
 }
 

@@ -89,14 +89,17 @@ fn launch(artifacts: &Artifacts, port: u16, folder: &Folder) -> Result<Process, 
     let listen = format!("-Dquarkus.http.port={port}");
     // The registry unpacks files there and leaves them.
     let temporary = format!("-Djava.io.tmpdir={}", folder.path().display());
-    let mut command = artifacts.jar_command(&[
-        "-Xmx384m",
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        "-Dquarkus.http.host=127.0.0.1",
-        &listen,
-        &temporary,
-    ])?;
+    let mut command = artifacts.jar_command(
+        &[
+            "-Xmx384m",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-Dquarkus.http.host=127.0.0.1",
+            &listen,
+            &temporary,
+        ],
+        folder.path(),
+    )?;
     command.current_dir(folder.path());
     Process::spawn("registry", command, &folder.path().join("registry.log"))
 }

@@ -57,27 +57,30 @@ impl Artifacts {
     }
 
     /// `java` with every jar, ready for a main class and its arguments; `options` go to the virtual
-    /// machine.
-    pub(super) fn class_command(&self, options: &[&str]) -> Command {
+    /// machine, and its temporary files to `temporary`.
+    pub(super) fn class_command(&self, options: &[&str], temporary: &Path) -> Command {
         let mut class_path = OsString::from(&self.folder);
         class_path.push("/*");
-        let mut command = self.java_command();
+        let mut command = self.java_command(temporary);
         command.args(options).arg("-cp").arg(class_path);
         command
     }
 
-    /// `java -jar` with the one that can be run; `options` go to the virtual machine.
-    pub(super) fn jar_command(&self, options: &[&str]) -> Result<Command, Error> {
+    /// `java -jar` with the one that can be run; else as [`Artifacts::class_command`].
+    pub(super) fn jar_command(&self, options: &[&str], temporary: &Path) -> Result<Command, Error> {
         let jar = find_file(&self.folder, "-runner.jar")?;
-        let mut command = self.java_command();
+        let mut command = self.java_command(temporary);
         command.args(options).arg("-jar").arg(jar);
         Ok(command)
     }
 
-    /// Without performance data: a killed virtual machine would leave that file behind in `/tmp`.
-    fn java_command(&self) -> Command {
+    /// Without performance data, and with native libraries unpacked in a folder that goes: Java knows
+    /// no `TMPDIR`, and a killed virtual machine would leave both behind in `/tmp`.
+    fn java_command(&self, temporary: &Path) -> Command {
         let mut command = Command::new(&self.java);
-        command.arg("-XX:-UsePerfData");
+        command
+            .arg("-XX:-UsePerfData")
+            .arg(prefixed("-Djava.io.tmpdir=", temporary));
         command
     }
 }

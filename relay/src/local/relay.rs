@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::{Error, file_error};
+use super::http::http_client;
 use super::port;
 use super::process::{Process, run_successfully};
+use crate::telemetry::Status;
 
 /// `init` takes about a second.
 const INIT_LIMIT: Duration = Duration::from_mins(2);
@@ -34,6 +36,7 @@ pub struct Relay {
     name: String,
     program: PathBuf,
     config: PathBuf,
+    listen: String,
 }
 
 impl Relay {
@@ -70,6 +73,7 @@ impl Relay {
             name: name.to_owned(),
             program,
             config,
+            listen,
         })
     }
 
@@ -93,6 +97,13 @@ impl Relay {
     /// The configuration file.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// What a running relay says of itself; none when it does not answer.
+    pub async fn status(&self) -> Option<Status> {
+        let client = http_client().ok()?;
+        let url = format!("http://{}/status", self.listen);
+        client.get(url).send().await.ok()?.json().await.ok()
     }
 
     /// Starts `postrider run` with more arguments and these variables of the environment. All

@@ -13,9 +13,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
@@ -33,6 +34,19 @@ const STABLE_OFFSET_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Limit of one question to the broker.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Logs what librdkafka reports, except the ends of partitions, which are what is waited for.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "the consumer met an error, and goes on");
+        }
+    }
+}
+
+impl ConsumerContext for Quiet {}
 
 /// A record as it was consumed.
 #[derive(Debug, Clone)]
@@ -151,7 +165,7 @@ fn stalled(readers: Vec<TopicReader>, waited: Duration) -> Error {
 
 struct TopicReader {
     topic: Arc<str>,
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
     /// The partitions whose end was not reached yet.
     unread: BTreeSet<i32>,
     last_error: Option<KafkaError>,
@@ -162,7 +176,7 @@ impl TopicReader {
         settings: &[(String, String)],
         topic: &str,
         partitions: i32,
-        uncommitted: &BaseConsumer,
+        uncommitted: &BaseConsumer<Quiet>,
         stalled_after: Duration,
     ) -> Result<Self, Error> {
         let consumer = consumer(settings, "read_committed")?;
@@ -228,7 +242,10 @@ fn record(topic: &Arc<str>, message: &BorrowedMessage<'_>) -> Record {
     clippy::disallowed_methods,
     reason = "the oracle shares no settings with the relay"
 )]
-fn consumer(settings: &[(String, String)], isolation_level: &str) -> Result<BaseConsumer, Error> {
+fn consumer(
+    settings: &[(String, String)],
+    isolation_level: &str,
+) -> Result<BaseConsumer<Quiet>, Error> {
     let mut config = ClientConfig::new();
     for (name, value) in settings {
         config.set(name, value);
@@ -242,11 +259,11 @@ fn consumer(settings: &[(String, String)], isolation_level: &str) -> Result<Base
         .set("auto.offset.reset", "error")
         .set("fetch.wait.max.ms", "20")
         .set("queued.max.messages.kbytes", "16384")
-        .create()
+        .create_with_context(Quiet)
         .map_err(Error::CreateConsumer)
 }
 
-fn partition_count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {
+fn partition_count(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<i32, Error> {
     let described = consumer.fetch_metadata(Some(topic), QUERY_TIMEOUT);
     let metadata = described.map_err(|source| Error::DescribeTopic {
         topic: topic.to_owned(),
@@ -263,7 +280,7 @@ fn partition_count(consumer: &BaseConsumer, topic: &str) -> Result<i32, Error> {
 }
 
 /// The offset behind the last record that this consumer's isolation level shows.
-fn end_offset(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, Error> {
+fn end_offset(consumer: &BaseConsumer<Quiet>, topic: &str, partition: i32) -> Result<i64, Error> {
     let fetched = consumer.fetch_watermarks(topic, partition, QUERY_TIMEOUT);
     fetched
         .map(|(_, end)| end)
@@ -275,7 +292,7 @@ fn end_offset(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<i6
 }
 
 fn wait_until_stable(
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<Quiet>,
     topic: &str,
     partition: i32,
     high_watermark: i64,

@@ -20,6 +20,11 @@ pub(super) const AGGREGATE_TYPE: &str = "awkward";
 /// Counted by the events that belong together under a key.
 pub(super) const ORDER_FIELD: &str = "number";
 
+/// What people are told that they are about to see.
+pub(super) const CONTENT: &str = "writing: 1 MB in one event, text and keys of every kind, records \
+    40 deep, decimals beyond a double, nothing in each of its forms, each branch of a union, a \
+    tombstone; then 10,000 events in one transaction, two schema versions in turns, savepoints";
+
 /// Events of the one large transaction.
 const MANY: u64 = 10_000;
 /// Keys that they share.

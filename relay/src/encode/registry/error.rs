@@ -144,7 +144,9 @@ impl Classify for RegistryError {
                 "correct registry.user and registry.password_file, or grant that user to read subjects".to_owned()
             }
             Self::NotFound { what, .. } => {
-                format!("register {what} in the registry; the relay looks again by itself")
+                format!(
+                    "register {what} (`postrider contracts register DIR`); the relay looks again by itself within a minute"
+                )
             }
             Self::NotAvro { what, .. } => {
                 format!("let the event name an Avro version in schema_ref; {what} is none")

@@ -84,7 +84,7 @@ impl Kafka {
             &options.settings,
         )?;
 
-        let mut format = artifacts.class_command(&QUICK_START);
+        let mut format = artifacts.class_command(&QUICK_START, folder.path());
         format.args(["kafka.tools.StorageTool", "format", "--standalone", "-t"]);
         format
             .arg(settings::new_cluster_id())
@@ -157,7 +157,9 @@ impl Kafka {
         arguments: &[&str],
         limit: Duration,
     ) -> Result<Output, Error> {
-        let mut command = self.artifacts.class_command(&QUICK_START);
+        let mut command = self
+            .artifacts
+            .class_command(&QUICK_START, self.folder.path());
         command
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
             .arg(class)
@@ -190,7 +192,7 @@ fn launch(
     folder: &Folder,
 ) -> Result<Process, Error> {
     let options: Vec<&str> = machine_options.iter().map(String::as_str).collect();
-    let mut command = artifacts.class_command(&options);
+    let mut command = artifacts.class_command(&options, folder.path());
     command.args(["-Dorg.slf4j.simpleLogger.showDateTime=true", "kafka.Kafka"]);
     command
         .arg(settings::path(folder))
