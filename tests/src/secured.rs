@@ -177,7 +177,8 @@ impl Secured {
     /// The URL of the secured registry; `prefix` comes before the path.
     pub fn registry_url(&self, host: &str, prefix: &str) -> String {
         let plain = self.stack.registry.url();
-        let path = plain.splitn(4, '/').last().unwrap_or_default();
+        // After `http:`, nothing, and host and port.
+        let path = plain.splitn(4, '/').nth(3).unwrap_or_default();
         format!("https://{host}:{}{prefix}/{path}", self.registry_port)
     }
 

@@ -108,7 +108,7 @@ async fn the_awkward_scenario_passes() -> Result<()> {
 async fn a_demo_whose_relay_is_wrong_fails_its_proof() -> Result<()> {
     for fault in Sabotage::ALL {
         let folder = folder()?;
-        let demo = command(&["demo", "--events", "1000", "--rate", "500"], &folder);
+        let demo = command(&["demo", "--events", "2000", "--rate", "500"], &folder);
         let output = demo
             .variable("POSTRIDER_SABOTAGE", fault.name())
             .run()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use e2e::{Observed, Scenario, shared_stack, wait_until};
 
-const SCHEMA: &str = r#"{"type": "record", "name": "shop.OrderPlaced", "fields": [
+const SCHEMA: &str = r#"{"type": "record", "name": "milestone.OrderPlaced", "fields": [
     {"name": "order_id", "type": "string"}]}"#;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 async fn emit(scenario: &Scenario, order_id: &str) -> Result<()> {
     let payload = format!(r#"{{"order_id": "{order_id}"}}"#);
     sqlx::query(
-        "select outbox.emit(event_type => 'shop.OrderPlaced', aggregate_type => 'order',
+        "select outbox.emit(event_type => 'milestone.OrderPlaced', aggregate_type => 'order',
            aggregate_id => '42', payload => $1, schema_version => 1)",
     )
     .bind(payload)
@@ -62,7 +62,10 @@ async fn an_emitted_row_reaches_the_console_consumer_once_although_the_relay_is_
     let stack = shared_stack().await?;
     let scenario = Scenario::new("milestone").await?;
     let topic = scenario.create_topic("order", 3).await?;
-    stack.registry.register("shop.OrderPlaced", SCHEMA).await?;
+    stack
+        .registry
+        .register("milestone.OrderPlaced", SCHEMA)
+        .await?;
     scenario.init().await?;
     scenario.init().await?;
 

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The pass of its failpoint at which a relay that is wrong on purpose dies: in the middle.
-const FATAL_PASS: u32 = 10;
+const FATAL_PASS: u32 = 5;
 
 /// Runs the demo. Cancelling it ends everything that it started.
 pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof, Error> {
@@ -67,7 +67,7 @@ pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof
         rolled_back,
         p50: Proof::percentile(&latencies, 50),
         p99: Proof::percentile(&latencies, 99),
-        was_killed: show.has_died,
+        was_killed_in_the_middle: show.died_in_the_middle,
         relay_ended,
     })
 }
@@ -145,6 +145,7 @@ struct Show<'a, A> {
     process: Process,
     starts: u32,
     has_died: bool,
+    died_in_the_middle: bool,
     is_first_record_told: bool,
 }
 
@@ -171,6 +172,7 @@ impl<'a, A: Audience> Show<'a, A> {
             process: start(relay, fault, death.as_deref())?,
             starts: 1,
             has_died: false,
+            died_in_the_middle: false,
             is_first_record_told: false,
         })
     }
@@ -191,7 +193,7 @@ impl<'a, A: Audience> Show<'a, A> {
             }
             self.tell();
             let (committed, _, on_kafka) = counts;
-            if let Some(last_words) = self.look_after_the_relay(committed)? {
+            if let Some(last_words) = self.look_after_the_relay(committed, on_kafka)? {
                 return Ok(Some(last_words));
             }
             let is_over = writers.is_empty() && on_kafka >= committed && self.has_died;
@@ -226,7 +228,11 @@ impl<'a, A: Audience> Show<'a, A> {
     }
 
     /// Kills it in the middle, unless it is to die of a failpoint, and starts it again after that.
-    fn look_after_the_relay(&mut self, committed: u64) -> Result<Option<String>, Error> {
+    fn look_after_the_relay(
+        &mut self,
+        committed: u64,
+        on_kafka: u64,
+    ) -> Result<Option<String>, Error> {
         let fault = failpoints::sabotage();
         let dies_by_itself = fault.and_then(Sabotage::window).is_some();
         if !self.has_died && !dies_by_itself && committed >= self.planned / 2 {
@@ -240,6 +246,7 @@ impl<'a, A: Audience> Show<'a, A> {
             return Ok(Some(self.process.log_tail()));
         }
         self.has_died = true;
+        self.died_in_the_middle = on_kafka < self.planned;
         self.process = start(self.relay, fault, None)?;
         self.starts += 1;
         self.audience.note(&format!(

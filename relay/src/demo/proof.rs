@@ -19,8 +19,8 @@ pub struct Proof {
     pub p50: Option<Duration>,
     /// The same, of the slowest event in a hundred; those that met the kill count.
     pub p99: Option<Duration>,
-    /// Whether the relay was killed while events were under way.
-    pub was_killed: bool,
+    /// Whether the relay was killed before everything had arrived.
+    pub was_killed_in_the_middle: bool,
     /// What a relay that ended by itself said last.
     pub relay_ended: Option<String>,
 }
@@ -31,7 +31,7 @@ impl Proof {
     pub fn passed(&self) -> bool {
         self.report.passed()
             && self.report.committed == self.written
-            && self.was_killed
+            && self.was_killed_in_the_middle
             && self.relay_ended.is_none()
     }
 
@@ -75,8 +75,8 @@ impl fmt::Display for Proof {
             write!(f, "\n  the writers committed {written} events")?;
         }
         self.report.write_findings(f)?;
-        if !self.was_killed {
-            f.write_str("\n  the relay was not killed, so nothing is proven")?;
+        if !self.was_killed_in_the_middle {
+            f.write_str("\n  the relay was not killed in the middle, so nothing is proven")?;
         }
         if let Some(said) = &self.relay_ended {
             write!(f, "\n  the relay ended by itself: {said}")?;

@@ -116,8 +116,16 @@ impl Registry {
 
     /// Asks for the list of subjects, to see that the registry answers and lets us in.
     pub async fn ping(&self) -> Result<(), RegistryError> {
-        let _subjects: serde_json::Value = self.get(&["subjects"], "list of subjects").await?;
-        Ok(())
+        let subjects = self.get::<serde_json::Value>(&["subjects"], "list of subjects");
+        match subjects.await {
+            // Every registry has one, however empty; so this is none.
+            Err(RegistryError::NotFound { url, what }) => Err(RegistryError::Malformed {
+                url,
+                what,
+                why: "there is nothing at /subjects".to_owned(),
+            }),
+            answer => answer.map(drop),
+        }
     }
 
     /// The versions of a subject, in order.
