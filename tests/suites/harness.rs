@@ -193,6 +193,16 @@ async fn servers_die_with_a_killed_parent() {
     // A frozen server cannot obey a signal other than SIGKILL by itself, and must die too.
     let postgres = Pid::from_raw(held.pids[0].cast_signed()).unwrap();
     kill_process(postgres, Signal::STOP).unwrap();
+    // Only who stands still already is woken when its group is orphaned.
+    let stat = format!("/proc/{}/stat", held.pids[0]);
+    wait_until("the server is frozen", LIMIT, async || {
+        let stat = std::fs::read_to_string(&stat).unwrap();
+        match stat.rsplit(") ").next().unwrap_or_default().as_bytes() {
+            [b'T', ..] => Observed::Reached(()),
+            _ => Observed::NotYet(stat),
+        }
+    })
+    .await;
     parent.kill().unwrap();
     parent.wait().unwrap();
 
