@@ -11,7 +11,6 @@ mod headers;
 mod lock;
 mod record;
 mod registry;
-mod registry_tls;
 mod resolver;
 
 use std::sync::Arc;
@@ -30,8 +29,8 @@ use crate::runtime::clock;
 pub use headers::{Headers, InvalidHeaders};
 pub use lock::{ContractLock, LockError};
 pub use record::{Arena, Record, Slice};
-pub use registry::{RegisteredSchema, Registration, Registry, RegistryError};
-pub use registry_tls::RegistryTls;
+pub use registry::{RegisteredSchema, Registration, Registry, RegistryError, RegistryTls};
+
 pub use resolver::{ResolveError, Resolver};
 
 /// Brokers from 4.0 refuse a record whose timestamp lies further ahead than this, and one far

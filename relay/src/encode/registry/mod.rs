@@ -5,6 +5,8 @@
 //! whose fingerprint is this", with errors told apart, so it asks directly (ADR 0004).
 
 mod error;
+mod handshake;
+mod tls;
 mod write;
 
 use std::sync::Arc;
@@ -16,12 +18,11 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::registry_tls::RegistryTls;
 use crate::config::Secret;
 use crate::percent;
-use crate::tls;
 
 pub use error::RegistryError;
+pub use tls::RegistryTls;
 pub use write::Registration;
 
 /// Longest wait for one answer. A registry answers in milliseconds; the caller tries again.
@@ -239,23 +240,21 @@ impl Registry {
         if let Some((user, password)) = &self.credentials {
             request = request.basic_auth(user, Some(password.expose()));
         }
-        let unreachable = |source: reqwest::Error| match tls::failure(&source) {
-            Some(failure) => RegistryError::TlsHandshake {
-                url: url(),
-                failure: failure.clone(),
-            },
-            None => RegistryError::Unreachable {
-                url: url(),
-                source: source.without_url(),
-            },
+        let mut answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.unreachable(error).await),
         };
-        let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
             return Err(RegistryError::Refused { url: url(), status });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+        loop {
+            let chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(self.unreachable(error).await),
+            };
             body.extend_from_slice(&chunk);
             if body.len() > ANSWER_BYTES_MAX {
                 return Err(RegistryError::Malformed {
@@ -271,6 +270,22 @@ impl Registry {
             url: url(),
             what: what.to_owned(),
         })
+    }
+
+    /// What it means that there was no answer.
+    async fn unreachable(&self, source: reqwest::Error) -> RegistryError {
+        let failure = match crate::tls::failure(&source) {
+            Some(failure) => Some(failure.clone()),
+            None => self.tls.refusal(&self.url).await,
+        };
+        let url = self.url.clone();
+        match failure {
+            Some(failure) => RegistryError::TlsHandshake { url, failure },
+            None => RegistryError::Unreachable {
+                url,
+                source: source.without_url(),
+            },
+        }
     }
 }
 

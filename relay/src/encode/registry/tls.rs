@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Client;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::WantsClientCert;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
+use super::handshake;
 use crate::config::{Problem, RegistryConfig, RegistryTlsConfig};
 use crate::error::Chain;
 use crate::tls::{self, FileError};
@@ -17,7 +19,7 @@ const SCHEME: &str = "https://";
 /// What the clients of the registry need for TLS, read from its files.
 ///
 /// Invariant: a client for an `https://` URL sends nothing without TLS, wherever it is redirected
-/// (`suites::security::a_registry_cannot_lead_its_client_out_of_tls`).
+/// (`suites::security::registry::a_registry_cannot_lead_its_client_out_of_tls`).
 #[derive(Debug, Clone, Default)]
 pub struct RegistryTls {
     /// Without it the client trusts what the system trusts, and shows no certificate.
@@ -63,6 +65,31 @@ impl RegistryTls {
         }
         client.build()
     }
+
+    /// Why the server at this URL turns such a client away, if it does so for its certificate.
+    pub async fn refusal(&self, url: &str) -> Option<rustls::Error> {
+        if !self.is_required {
+            return None;
+        }
+        let config = match &self.config {
+            Some(config) => Arc::clone(config),
+            None => Arc::new(builder(system_roots()).with_no_client_auth()),
+        };
+        handshake::refusal(url, config).await
+    }
+}
+
+fn builder(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    ClientConfig::builder_with_provider(tls::provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring implements TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+}
+
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 /// `None` when there are problems.
@@ -84,10 +111,7 @@ fn client_config(files: &RegistryTlsConfig, problems: &mut Vec<Problem>) -> Opti
         problems,
         tls::private_key,
     );
-    let builder = ClientConfig::builder_with_provider(tls::provider())
-        .with_safe_default_protocol_versions()
-        .expect("ring implements TLS 1.2 and 1.3")
-        .with_root_certificates(roots?);
+    let builder = builder(roots?);
     let (Some(chain), Some(key), Some(path)) = (chain, key, &files.key) else {
         // What is named and cannot be read is among the problems.
         return Some(builder.with_no_client_auth());
@@ -102,12 +126,15 @@ fn client_config(files: &RegistryTlsConfig, problems: &mut Vec<Problem>) -> Opti
 
 fn roots(ca: Option<&Path>, problems: &mut Vec<Problem>) -> Option<RootCertStore> {
     let key = "registry.tls.ca";
-    let authorities = match ca {
-        Some(path) => read(key, Some(path), problems, tls::certificates)?,
-        None => rustls_native_certs::load_native_certs().certs,
+    let roots = match ca {
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            let authorities = read(key, Some(path), problems, tls::certificates)?;
+            roots.add_parsable_certificates(authorities);
+            roots
+        }
+        None => system_roots(),
     };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(authorities);
     if roots.is_empty() {
         let message = match ca {
             Some(_) => "holds no certificate that could be trusted",
