@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use e2e::{Observed, OneShot, wait_until};
+use e2e::{Observed, OneShot, Scenario, wait_until};
 use postrider::failpoints::Sabotage;
 use postrider::local::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
@@ -196,6 +196,28 @@ async fn dev_runs_the_whole_path_until_it_is_interrupted() -> Result<()> {
     interrupt(&dev)?;
     assert_eq!(dev.wait(LIMIT).await?.code(), Some(130));
     assert_nothing_is_left(folder.path()).await;
+    Ok(())
+}
+
+/// A database that was given is used again and again, and no slot stays in it to keep its log.
+#[tokio::test]
+async fn dev_leaves_no_slot_in_a_database_that_was_given() -> Result<()> {
+    let scenario = Scenario::new("dev_given").await?;
+    let client = scenario.client().await?;
+    let slots = "select count(*) from pg_replication_slots where database = current_database()";
+    for signal in [Signal::KILL, Signal::INT] {
+        let (folder, logs) = (folder()?, tempfile::tempdir()?);
+        let arguments = ["dev", "--env", "--postgres-url", scenario.database_url()];
+        let mut dev = command(&arguments, &folder).spawn(&logs.path().join("log"))?;
+        wait_for_output(&mut dev, "export SCHEMA_REGISTRY_URL=").await;
+        assert_eq!(client.query_one(slots, &[]).await?.get::<_, i64>(0), 1);
+        match signal {
+            Signal::KILL => drop(dev.kill()?),
+            _ => interrupt(&dev)?,
+        }
+        dev.wait(LIMIT).await?;
+    }
+    assert_eq!(client.query_one(slots, &[]).await?.get::<_, i64>(0), 0);
     Ok(())
 }
 

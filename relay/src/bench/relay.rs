@@ -37,7 +37,7 @@ impl Relay {
         let relay = Self { local };
         let topic = relay.topic();
         stack.kafka.create_topic(&topic, partitions, &[]).await?;
-        relay.local.init().await?;
+        relay.local.init(&[]).await?;
         Ok(relay)
     }
 

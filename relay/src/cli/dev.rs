@@ -28,7 +28,8 @@ pub(super) struct Options {
     #[arg(long)]
     env: bool,
     /// Use this database instead of starting one: with `wal_level = logical`, and a role that may
-    /// make a schema, a publication and a replication slot.
+    /// make a schema, a publication and a replication slot. The slot is dropped at the end; events
+    /// that are there already are not published, since this Kafka has not seen them either.
     #[arg(long, value_name = "URL")]
     postgres_url: Option<String>,
 }
@@ -49,17 +50,32 @@ pub(super) async fn run(options: &Options) -> ExitCode {
         biased;
         // What was started ends with it, here.
         () = runtime::terminated() => {
-            eprintln!("ended; nothing is left behind");
+            eprintln!("ended");
+        }
+        Err(error) = Box::pin(work(options)) => return fail_classified(&error),
+    }
+    if let Some(url) = &options.postgres_url {
+        return leave(url).await;
+    }
+    eprintln!("nothing is left behind");
+    ExitCode::from(INTERRUPTED)
+}
+
+/// A slot that nobody reads would keep the log of somebody's database for ever.
+async fn leave(url: &str) -> ExitCode {
+    match dev::drop_slot(url).await {
+        Ok(()) => {
+            eprintln!("the schema `outbox` stays in the database; the replication slot is dropped");
             ExitCode::from(INTERRUPTED)
         }
-        Err(error) = Box::pin(work(options)) => fail_classified(&error),
+        Err(error) => fail_classified(&error),
     }
 }
 
 async fn work(options: &Options) -> Result<std::convert::Infallible, Error> {
     let door = Door::claim()?;
     if !dev::has_everything() {
-        eprintln!("fetching Apache Kafka through Maven, this once: 100 MB");
+        eprintln!("fetching Apache Kafka through Maven, this once: 150 MB");
     }
     eprintln!("starting Apache Kafka, a schema registry, a database and a relay");
     let mut workbench = Workbench::start(options.postgres_url.as_deref()).await?;
@@ -80,29 +96,33 @@ async fn work(options: &Options) -> Result<std::convert::Infallible, Error> {
                 log: process.log_tail(),
             });
         }
-        let status = workbench.relay().status().await;
-        tell(status, &mut told);
+        if let Some(status) = workbench.relay().status().await {
+            tell(status, &mut told);
+        }
     }
 }
 
+/// A halt that people were told of.
+struct Halt {
+    error: String,
+    /// Events that the relay had published then. Between two looks of its own a halted relay is
+    /// active for a moment; that it goes on shows in what it publishes.
+    published: u64,
+}
+
 /// Says that the relay has halted, once for each reason, and that it goes on.
-fn tell(status: Option<Status>, told: &mut Option<String>) {
-    let Some(status) = status else { return };
-    let halted = status.last_error.filter(|_| status.state == State::Halted);
-    match halted {
-        Some(failure) if told.as_ref() != Some(&failure.error) => {
-            eprintln!(
-                "\nthe relay has halted: {}\n  remedy: {}",
-                failure.error, failure.remedy
-            );
-            *told = Some(failure.error);
+fn tell(status: Status, told: &mut Option<Halt>) {
+    let published = status.events_published;
+    let is_halted = status.state == State::Halted;
+    if let Some(failure) = status.last_error.filter(|_| is_halted) {
+        if told.as_ref().is_none_or(|halt| halt.error != failure.error) {
+            let (error, remedy) = (failure.error, failure.remedy);
+            eprintln!("\nthe relay has halted: {error}\n  remedy: {remedy}");
+            *told = Some(Halt { error, published });
         }
-        // Between two looks of its own a halted relay is active for a moment.
-        None if status.state == State::Active && status.events_waiting == 0 && told.is_some() => {
-            eprintln!("\nthe relay goes on");
-            *told = None;
-        }
-        Some(_) | None => {}
+    } else if told.as_ref().is_some_and(|halt| published > halt.published) {
+        eprintln!("\nthe relay goes on");
+        *told = None;
     }
 }
 

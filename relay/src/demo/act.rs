@@ -33,7 +33,7 @@ const FATAL_PASS: u32 = 5;
 /// Runs the demo. Cancelling it ends everything that it started.
 pub async fn run(options: DemoOptions, audience: &impl Audience) -> Result<Proof, Error> {
     if !local::has_kafka() {
-        audience.note("fetching Apache Kafka through Maven, this once: 100 MB");
+        audience.note("fetching Apache Kafka through Maven, this once: 150 MB");
     }
     audience.note("starting PostgreSQL, Apache Kafka and a schema registry");
     let began = Instant::now();
@@ -93,7 +93,7 @@ async fn set_up(stack: &Stack, scenario: Scenario, folder: &Folder) -> Result<Re
         stack.registry.register(subject, schema).await?;
     }
     let relay = Relay::configure(DATABASE, &stack.addresses(DATABASE), &[], folder.path())?;
-    relay.init().await?;
+    relay.init(&[]).await?;
     Ok(relay)
 }
 

@@ -2,19 +2,23 @@
 //! are free, an outbox, and a relay that makes topics as they are needed.
 //!
 //! Contract: as [`crate::local`], nothing outlives its owner. A database that was given is used and
-//! left as it is, with the outbox in it.
+//! left as it is, with the outbox in it and without the slot.
 
 mod door;
 mod error;
+mod ports;
+mod slot;
 
 use crate::local::{self, process::Process};
 use crate::local::{
     Addresses, Folder, Kafka, KafkaOptions, Postgres, PostgresOptions, Registry, RegistryOptions,
-    Relay, port,
+    Relay,
 };
+use ports::UsualPorts;
 
 pub use door::{Door, ask};
 pub use error::Error;
+pub use slot::drop_slot;
 
 /// The relay's name.
 pub const NAME: &str = "dev";
@@ -38,20 +42,27 @@ pub struct Workbench {
     _kafka: Kafka,
     _registry: Registry,
     _folder: Folder,
+    _ports: UsualPorts,
 }
 
 impl Workbench {
     /// Starts it, with the database at `postgres_url` where that is given.
     pub async fn start(postgres_url: Option<&str>) -> Result<Self, Error> {
-        let folder = Folder::create()?;
+        let (folder, ports) = (Folder::create()?, UsualPorts::claim());
+        let own_postgres = async {
+            match postgres_url {
+                Some(_) => Ok(None),
+                None => postgres(&ports).await.map(Some),
+            }
+        };
         let (postgres, kafka, registry) = tokio::try_join!(
-            Box::pin(postgres(postgres_url.is_none())),
+            Box::pin(own_postgres),
             Box::pin(Kafka::start(KafkaOptions {
-                port: usual(KAFKA_PORT),
+                port: ports.pick(KAFKA_PORT),
                 ..KafkaOptions::default()
             })),
             Box::pin(Registry::start(RegistryOptions {
-                port: usual(REGISTRY_PORT),
+                port: ports.pick(REGISTRY_PORT),
             })),
         )?;
         let database_url = match (postgres_url, &postgres) {
@@ -68,7 +79,11 @@ impl Workbench {
         };
         let more = [("topics.create", true.into())];
         let relay = Relay::configure(NAME, &addresses, &more, folder.path())?;
-        relay.init().await?;
+        if let Some(url) = postgres_url {
+            // One that was killed has left its slot; the Kafka that knew it is gone.
+            drop_slot(url).await?;
+        }
+        relay.init(&["--from-now"]).await?;
         Ok(Self {
             process: relay.start(&[], &[])?,
             relay,
@@ -77,6 +92,7 @@ impl Workbench {
             _kafka: kafka,
             _registry: registry,
             _folder: folder,
+            _ports: ports,
         })
     }
 
@@ -96,23 +112,15 @@ impl Workbench {
     }
 }
 
-async fn postgres(is_wanted: bool) -> Result<Option<Postgres>, crate::local::Error> {
-    if !is_wanted {
-        return Ok(None);
-    }
+async fn postgres(ports: &UsualPorts) -> Result<Postgres, crate::local::Error> {
     let postgres = Postgres::start(PostgresOptions {
-        port: usual(POSTGRES_PORT),
+        port: ports.pick(POSTGRES_PORT),
         password: Some(PASSWORD.to_owned()),
         ..PostgresOptions::default()
     })
     .await?;
     postgres.create_database(DATABASE).await?;
-    Ok(Some(postgres))
-}
-
-/// The usual port where it is free; else any.
-fn usual(port: u16) -> Option<u16> {
-    port::is_free(port).then_some(port)
+    Ok(postgres)
 }
 
 /// Whether nothing has to be fetched first.

@@ -87,11 +87,11 @@ impl Relay {
         format!("postrider_{}", self.name)
     }
 
-    /// Runs `postrider init`.
-    pub async fn init(&self) -> Result<(), Error> {
-        run_successfully(self.command("init"), INIT_LIMIT)
-            .await
-            .map(drop)
+    /// Runs `postrider init` with more arguments.
+    pub async fn init(&self, arguments: &[&str]) -> Result<(), Error> {
+        let mut command = self.command("init");
+        command.args(arguments);
+        run_successfully(command, INIT_LIMIT).await.map(drop)
     }
 
     /// The configuration file.

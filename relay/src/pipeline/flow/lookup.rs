@@ -40,7 +40,11 @@ impl Flow<'_> {
     ///
     /// Invariant: the count stays what it was at the topic's first event, whatever partitions are added, so
     /// that no key moves behind its own earlier events.
-    pub(super) async fn learn_partitions(&mut self, topic: &str) -> Result<u32, Error> {
+    pub(super) async fn learn_partitions(
+        &mut self,
+        topic: &str,
+        stop: &CancellationToken,
+    ) -> Result<u32, Error> {
         // A failure of the batch under way comes first, and the publisher's queue is empty then.
         self.outcome().await?;
         let mut found = self.publisher.partition_count(topic).await?;
@@ -50,7 +54,14 @@ impl Flow<'_> {
             && let Some(missing_topics) = &self.missing_topics
         {
             self.heart.rest();
-            found = missing_topics.create(topic, &self.publisher).await?;
+            found = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    let doing = "creating a topic";
+                    return Err(publish::Error::Stopped { doing }.into());
+                }
+                created = missing_topics.create(topic, &self.publisher) => created?,
+            };
             self.heart.beat();
         }
         let topic = topic.to_owned();

@@ -251,7 +251,7 @@ impl<'a> Flow<'a> {
         let route = self.router.route(event)?;
         let count = match self.partition_counts.get(&*route.topic) {
             Some(count) => *count,
-            None => self.learn_partitions(&route.topic).await?,
+            None => self.learn_partitions(&route.topic, stop).await?,
         };
         let schema = match event.payload {
             None => None,
