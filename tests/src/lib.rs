@@ -5,6 +5,7 @@
 //! conditions ([`wait_until`]), and ends with the oracle (`postrider::verify`). The log guard looks
 //! at every relay's log by itself. A test that kills a server starts a stack of its own.
 
+mod collector;
 mod kafka_client;
 mod log_guard;
 mod one_shot;
@@ -20,6 +21,7 @@ mod tls_front;
 mod wait;
 mod workload;
 
+pub use collector::{Collector, text_attribute};
 pub use kafka_client::{abort, produce, producer, read_to_the_end};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;

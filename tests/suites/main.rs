@@ -18,3 +18,4 @@ mod registry;
 mod sabotage;
 mod security;
 mod sql;
+mod traces;

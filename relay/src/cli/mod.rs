@@ -59,14 +59,15 @@ pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
         Command::Contracts(_) => Sight::RegistryAlone,
         _ => Sight::WellKnownVariables,
     };
-    let load = || load::load(&given, environment, sight);
-    let done = dispatch(command, load).await;
+    let load = || load::load(&given, environment.clone(), sight);
+    let done = dispatch(command, load, &environment).await;
     done.unwrap_or_else(|error| exit::fail_classified(&error))
 }
 
 async fn dispatch(
     command: Command,
     load: impl FnOnce() -> Result<Loaded, load::Error>,
+    environment: &BTreeMap<String, String>,
 ) -> Result<ExitCode, load::Error> {
     Ok(match command {
         // It has servers of its own.
@@ -81,7 +82,10 @@ async fn dispatch(
         // Printing the SQL needs no configuration.
         Command::Migrate(options) => migrate::run(load(), &options).await,
         Command::Reference(options) => reference::run(&options, Arguments::command()),
-        Command::Run(options) => run::run_daemon(&load()?.settings, options.policy()).await,
+        Command::Run(options) => {
+            let settings = load()?.settings;
+            Box::pin(run::run_daemon(settings, options.policy(), environment)).await
+        }
         Command::Status(options) => status::run(&load()?.settings, &options).await,
         Command::Verify(options) => verify::run(&load()?, &options).await,
         Command::Version(options) => version::run(&options),

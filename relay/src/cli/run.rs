@@ -1,5 +1,6 @@
 //! `postrider run`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::fail_classified;
 use crate::admin::{self, Shown, SlotWatch};
+use crate::error::Chain;
 use crate::pipeline::{self, Policy, Settings};
 use crate::runtime::{self, Supervisor, Watchdog};
+use crate::telemetry::Traces;
 
 /// Publish events until SIGTERM: the daemon.
 ///
@@ -36,7 +39,11 @@ impl Options {
 }
 
 /// Runs until a signal, or until an error that ends the process.
-pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode {
+pub(super) async fn run_daemon(
+    mut settings: Settings,
+    policy: Policy,
+    environment: &BTreeMap<String, String>,
+) -> ExitCode {
     let listener = match admin::bind(settings.http_listen).await {
         Ok(listener) => listener,
         Err(error) => return fail_classified(&error),
@@ -44,6 +51,11 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
     runtime::exit_on_panic();
     if let Some(unchecked) = settings.unchecked_brokers() {
         tracing::warn!("{unchecked}: whoever stands between can read and change every event");
+    }
+    match Traces::from_environment(environment, &settings.name) {
+        Ok(traces) => settings.traces = traces,
+        // What was meant for every pod of a cluster stops no relay.
+        Err(error) => tracing::warn!(error = %Chain(&error), "there are no traces"),
     }
     let stop = CancellationToken::new();
     let supervisor = Arc::new(Supervisor::from_environment());
@@ -71,7 +83,10 @@ pub(super) async fn run_daemon(settings: &Settings, policy: Policy) -> ExitCode 
             std::process::exit(0);
         }
     });
-    let result = pipeline::run(settings, policy, &watchdog, &stop).await;
+    let result = pipeline::run(&settings, policy, &watchdog, &stop).await;
+    let traces = settings.traces.clone();
+    let closed = tokio::task::spawn_blocking(move || traces.close()).await;
+    closed.expect("closing the traces does not panic");
     signalled.abort();
     // It has answered until now; nobody waits for a slow client.
     server.abort();

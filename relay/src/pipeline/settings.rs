@@ -11,7 +11,7 @@ use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
 use crate::publish::{self, TopicPlan, client_config};
 use crate::route::Router;
-use crate::telemetry::Vitals;
+use crate::telemetry::{Traces, Vitals};
 
 /// Everything a session needs, checked.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Settings {
     pub timestamp: RecordTimestamp,
     /// Where a session tells how it is.
     pub vitals: Vitals,
+    /// Where it tells of each event's way; nowhere unless `run` has set it.
+    pub traces: Traces,
     registry: Registry,
     lock: Option<PathBuf>,
     route: RouteConfig,
@@ -112,6 +114,7 @@ impl Settings {
         let publication = &config.postgres.publication;
         Ok(Self {
             vitals: Vitals::new(config.name.as_str(), &slot, publication),
+            traces: Traces::default(),
             http_listen: config.http.listen,
             name: config.name.to_string(),
             target,

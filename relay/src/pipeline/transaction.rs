@@ -14,6 +14,7 @@ use crate::publish::{OpenTransaction, Progress};
 pub(super) struct Transaction {
     commit_lsn: Lsn,
     xid: u32,
+    commit_micros: i64,
     /// Inserts so far.
     ordinal: u64,
     published: Published,
@@ -29,7 +30,12 @@ enum Published {
 
 impl Transaction {
     /// A transaction that begins; `progress` is that of the session.
-    pub(super) fn begin(commit_lsn: Lsn, xid: u32, progress: &Progress) -> Self {
+    pub(super) fn begin(
+        commit_lsn: Lsn,
+        xid: u32,
+        commit_micros: i64,
+        progress: &Progress,
+    ) -> Self {
         let is_open = |open: &&OpenTransaction| open.commit_lsn == commit_lsn && open.xid == xid;
         let published = if commit_lsn < progress.resume_lsn {
             Published::Everything
@@ -40,6 +46,7 @@ impl Transaction {
         Self {
             commit_lsn,
             xid,
+            commit_micros,
             ordinal: 0,
             published,
         }
@@ -54,6 +61,11 @@ impl Transaction {
             self.published = Published::Everything;
         }
         skips
+    }
+
+    /// When it was committed, by the database's clock.
+    pub(super) fn commit_micros(&self) -> i64 {
+        self.commit_micros
     }
 
     /// An insert arrived.
@@ -127,7 +139,7 @@ mod tests {
 
     /// Which of its first three inserts are published, and whether its end moves the position.
     fn seen(commit_lsn: u64, xid: u32) -> (Vec<bool>, bool) {
-        let mut transaction = Transaction::begin(Lsn::new(commit_lsn), xid, &progress());
+        let mut transaction = Transaction::begin(Lsn::new(commit_lsn), xid, 0, &progress());
         let published = (0..3).map(|_| {
             transaction.count_insert();
             transaction.is_published()
@@ -158,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_transaction_without_an_insert_moves_nothing() {
-        let transaction = Transaction::begin(Lsn::new(200), 1, &progress());
+        let transaction = Transaction::begin(Lsn::new(200), 1, 0, &progress());
         assert!(!transaction.moves_position());
     }
 }

@@ -1,4 +1,4 @@
-//! What the relay shows of itself: logs, its state, metrics.
+//! What the relay shows of itself: logs, its state, metrics, traces.
 //!
 //! `pipeline` writes [`Vitals`]; the HTTP server (`admin`) reads [`Status`] and [`render`] from it.
 //! Neither waits for the other, and nothing here does I/O: what only PostgreSQL knows (the slot's
@@ -7,9 +7,11 @@
 mod log;
 mod metrics;
 mod status;
+mod traces;
 mod vitals;
 
 pub use log::start;
 pub use metrics::{CommitToKafka, render};
 pub use status::{Failure, SlotPosition, State, Status};
+pub use traces::{EventSpans, Traces, TracesError};
 pub use vitals::Vitals;

@@ -30,7 +30,7 @@ use crate::publish::{self, Batch, Progress, Publisher};
 use crate::route::{self, Router};
 use crate::runtime::{Heart, clock};
 use crate::source::{Gulp, WalMessage};
-use crate::telemetry::Vitals;
+use crate::telemetry::{EventSpans, Vitals};
 
 /// What the publisher does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub(super) struct Flow<'a> {
     publisher: Publisher,
     heart: Heart,
     vitals: Vitals,
+    spans: EventSpans,
     router: Router,
     missing_topics: Option<MissingTopics>,
     encoder: Encoder,
@@ -84,6 +85,7 @@ impl<'a> Flow<'a> {
             publisher,
             heart,
             vitals: settings.vitals.clone(),
+            spans: EventSpans::new(&settings.traces),
             router: settings.router(),
             missing_topics: MissingTopics::new(settings),
             encoder: Encoder::new(&settings.name, progress.source_epoch, settings.timestamp),
@@ -218,7 +220,7 @@ impl<'a> Flow<'a> {
     }
 
     fn begin(&mut self, commit_lsn: Lsn, commit_time: i64, xid: u32) {
-        let mut transaction = Transaction::begin(commit_lsn, xid, &self.progress);
+        let mut transaction = Transaction::begin(commit_lsn, xid, commit_time, &self.progress);
         if !transaction.is_published() {
             self.vitals.transaction_read(commit_time);
         }
@@ -246,7 +248,7 @@ impl<'a> Flow<'a> {
         if transaction.is_published() {
             return Ok(());
         }
-        let position = transaction.position();
+        let (position, commit_micros) = (transaction.position(), transaction.commit_micros());
         self.vitals.event_read();
         let route = self.router.route(event)?;
         let count = match self.partition_counts.get(&*route.topic) {
@@ -270,6 +272,9 @@ impl<'a> Flow<'a> {
                 arena,
             )
         })?;
+        if let ([.., record], arena) = self.batch.records() {
+            self.spans.encoded(record, arena, commit_micros, now_micros);
+        }
         self.batch_began.get_or_insert_with(Instant::now);
         if self.batch.bytes() >= self.bytes_max {
             self.split().await?;
@@ -364,6 +369,7 @@ impl<'a> Flow<'a> {
         tracing::debug!(events, resume_lsn = %committed.get().resume_lsn, took = ?outcome.duration, "committed");
         self.vitals
             .committed(&outcome.batch, committed.get(), &self.batch);
+        self.spans.committed(events);
         outcome.batch.clear();
         self.spare = Some(outcome.batch);
         Ok(())
