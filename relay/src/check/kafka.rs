@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Finding, System};
 use crate::pipeline::Settings;
-use crate::publish::{self, CommittedProgress, Patience};
+use crate::publish::{self, CommittedProgress, Patience, ProgressReader};
 
 /// Longest wait for the brokers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,10 +40,8 @@ async fn ask(settings: &Settings) -> Examined {
         let stop = CancellationToken::new();
         let patience = Patience::new(&kafka.bootstrap_servers, &stop, PATIENCE);
         let cluster = publish::reach(&kafka.uncommitted, &patience)?;
-        let topic = &kafka.progress_topic;
-        let record =
-            publish::read_progress(&kafka.uncommitted, &kafka.committed, topic, &patience)?;
-        let record = publish::require_running(topic, record)?;
+        let record = ProgressReader::new(&kafka)?.read(&patience)?;
+        let record = publish::require_running(&kafka.progress_topic, record)?;
         Ok::<_, publish::Error>(Recorded { record, cluster })
     });
     match read.await.expect("the questions to Kafka do not panic") {

@@ -11,6 +11,7 @@ pub use finding::{Finding, Report, Severity, System};
 
 use crate::error::{Chain, Classify as _};
 use crate::pipeline::{self, Origin, Settings};
+use crate::postgres;
 
 /// Looks at the database, Kafka and the registry.
 pub async fn check(settings: &Settings) -> Report {
@@ -44,5 +45,6 @@ async fn compare(
 ) -> Result<(), pipeline::Error> {
     let record = progress.record.get();
     origin.compare(record, &progress.cluster)?;
-    pipeline::compare_with_database(&settings.target, record).await
+    let session = postgres::connect(&settings.target).await?;
+    pipeline::compare_with_database(session, record).await
 }

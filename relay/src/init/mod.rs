@@ -21,8 +21,8 @@ use crate::migrate::Administrator;
 use crate::pipeline::Settings;
 use crate::postgres::Target;
 use crate::publish::{
-    self, Batch, CommittedProgress, Patience, Progress, ProgressState, SourceIdentity,
-    TransactionalProducer,
+    self, Batch, CommittedProgress, Patience, Progress, ProgressReader, ProgressState,
+    SourceIdentity, TransactionalProducer,
 };
 use crate::runtime::Watchdog;
 use crate::source::ReplicationConnection;
@@ -169,13 +169,7 @@ fn literal(text: &str) -> String {
 /// Reads the progress record without touching a producer.
 async fn read(settings: &Settings) -> Result<Option<CommittedProgress>, Error> {
     blocking(settings, PATIENCE, |settings, patience, _| {
-        let kafka = &settings.kafka;
-        publish::read_progress(
-            &kafka.uncommitted,
-            &kafka.committed,
-            &kafka.progress_topic,
-            patience,
-        )
+        ProgressReader::new(&settings.kafka)?.read(patience)
     })
     .await
 }
@@ -196,7 +190,7 @@ async fn write(
             watchdog.heart("publisher"),
             patience,
         )?;
-        let cluster = publish::cluster_id(producer.client(), patience)?;
+        let cluster = producer.kafka_cluster_id().to_owned();
         let progress = Progress::first(state, position, identity, cluster);
         producer.publish(&Batch::default(), &progress)
     })

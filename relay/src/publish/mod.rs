@@ -17,6 +17,7 @@ mod context;
 mod error;
 mod patience;
 mod progress;
+mod progress_reader;
 mod progress_topic;
 mod thread;
 mod topic_creation;
@@ -29,8 +30,9 @@ pub use patience::Patience;
 pub use progress::{
     CommittedProgress, DeliveryMode, OpenTransaction, Progress, ProgressState, SourceIdentity,
 };
-pub use progress_topic::{create as create_progress_topic, read as read_progress, require_running};
+pub use progress_reader::ProgressReader;
+pub use progress_topic::{create as create_progress_topic, require_running};
 pub use thread::{Opened, Outcome, Publisher, Settings, open};
 pub use topic_creation::{TopicPlan, create_topic};
-pub use topics::{cluster_id, partition_count, reach};
+pub use topics::{partition_count, reach};
 pub use transactional::TransactionalProducer;

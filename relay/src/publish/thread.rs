@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::patience::Patience;
-use super::progress_topic::{self, require_running};
+use super::progress_topic::require_running;
 use super::{
-    Batch, CommittedProgress, Error, Progress, TransactionalProducer, cluster_id, partition_count,
+    Batch, CommittedProgress, Error, Progress, ProgressReader, TransactionalProducer,
+    partition_count,
 };
 use crate::ack;
 use crate::failpoints::{self, Failpoint};
@@ -169,6 +170,7 @@ fn open_producer(
     stop: &CancellationToken,
 ) -> Result<(TransactionalProducer, Opened), Error> {
     let patience = Patience::new(&settings.bootstrap_servers, stop, OPEN_TIMEOUT).with_heart(heart);
+    let reader = ProgressReader::new(settings)?;
     let producer = TransactionalProducer::open(
         &settings.producer,
         &settings.transactional_id,
@@ -176,14 +178,11 @@ fn open_producer(
         heart.clone(),
         &patience,
     )?;
-    let kafka_cluster_id = cluster_id(producer.client(), &patience)?;
-    let progress = progress_topic::read(
-        &settings.uncommitted,
-        &settings.committed,
-        &settings.progress_topic,
-        &patience,
-    )?;
-    let progress = require_running(&settings.progress_topic, progress)?;
+    tracing::debug!("every earlier producer is fenced");
+    let progress = reader.read(&patience);
+    reader.close_aside();
+    let progress = require_running(&settings.progress_topic, progress?)?;
+    let kafka_cluster_id = producer.kafka_cluster_id().to_owned();
     Ok((
         producer,
         Opened {

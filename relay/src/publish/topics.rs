@@ -33,19 +33,6 @@ pub fn reach(consumer: &ClientConfig, patience: &Patience<'_>) -> Result<String,
     }
 }
 
-/// The cluster's id, which no other cluster has.
-pub fn cluster_id<C: ClientContext>(
-    client: &Client<C>,
-    patience: &Patience<'_>,
-) -> Result<String, Error> {
-    loop {
-        if let Some(id) = client.fetch_cluster_id(QUESTION_TIMEOUT) {
-            return Ok(id);
-        }
-        patience.go_on("asking for the cluster id", None)?;
-    }
-}
-
 /// How many partitions a topic has; `None` when there is no such topic.
 ///
 /// Asks for all topics: naming one would make a broker with `auto.create.topics.enable` create

@@ -27,6 +27,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Acknowledgements are looked after once in so many records, so that the queue stays short.
 const POLL_EVERY_RECORDS: usize = 1_024;
 
+/// One question to the cluster; then the patience is asked whether to go on.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How long the client's errors are listened to while the brokers are waited for. Not at all would
 /// be one event a time, and the one that says why comes behind a dozen log lines.
 const EVENTS_TURN: Duration = Duration::from_millis(100);
@@ -53,6 +56,7 @@ pub struct TransactionalProducer {
     producer: BaseProducer<Deliveries>,
     transactional_id: String,
     progress_topic: String,
+    kafka_cluster_id: String,
     heart: Heart,
 }
 
@@ -68,6 +72,18 @@ impl TransactionalProducer {
         let producer: BaseProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(Error::Configure)?;
+        // Connected first: librdkafka looks for the transaction coordinator at once, and then again
+        // every half a second if it knows no broker. A question is what makes it connect.
+        let kafka_cluster_id = loop {
+            let asked = producer.client().fetch_metadata(None, QUESTION_TIMEOUT);
+            if asked.is_ok()
+                && let Some(id) = producer.client().fetch_cluster_id(EVENTS_TURN)
+            {
+                break id;
+            }
+            producer.poll(EVENTS_TURN);
+            patience.go_on("asking for the cluster id", producer.context().last_error())?;
+        };
         loop {
             // May be called again after a time-out, and then goes on where it was.
             let Err(error) = producer.init_transactions(Duration::from_secs(2)) else {
@@ -97,8 +113,14 @@ impl TransactionalProducer {
             producer,
             transactional_id: transactional_id.to_owned(),
             progress_topic: progress_topic.to_owned(),
+            kafka_cluster_id,
             heart,
         })
+    }
+
+    /// The id of the cluster that it is connected to, which no other cluster has.
+    pub fn kafka_cluster_id(&self) -> &str {
+        &self.kafka_cluster_id
     }
 
     /// The client, for questions about the cluster.

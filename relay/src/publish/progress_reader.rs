@@ -1,0 +1,171 @@
+//! Reading the last record of the progress topic.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::context::Reading;
+use super::patience::Patience;
+use super::progress::{CommittedProgress, Progress};
+use super::progress_topic::PARTITION;
+use super::{Error, Settings, partition_count};
+use crate::runtime;
+
+/// Records read at a time, scanning backwards from the end. The last record is usually the second
+/// last offset (the transaction's marker is the last), unless aborted transactions follow it.
+const SCAN_OFFSETS: i64 = 64;
+
+const POLL_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Reads the last committed progress record. It connects when it is made and asks nothing yet, so
+/// that a session can make it early and ask late.
+pub struct ProgressReader {
+    topic: String,
+    uncommitted: BaseConsumer<Reading>,
+    committed: BaseConsumer<Reading>,
+}
+
+impl ProgressReader {
+    /// Begins to connect.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let reading = Reading::default;
+        Ok(Self {
+            topic: settings.progress_topic.clone(),
+            uncommitted: settings
+                .uncommitted
+                .create_with_context(reading())
+                .map_err(Error::Configure)?,
+            committed: settings
+                .committed
+                .create_with_context(reading())
+                .map_err(Error::Configure)?,
+        })
+    }
+
+    /// The last committed record; `None` when the topic is there and empty.
+    ///
+    /// Call it after `init_transactions`: only then is every earlier transaction of this
+    /// `transactional_id` finished. The end is asked for `read_uncommitted`, and records are read
+    /// `read_committed` up to it, so a record that is committed but still hidden behind an open
+    /// transaction is waited for rather than missed.
+    pub fn read(&self, patience: &Patience<'_>) -> Result<Option<CommittedProgress>, Error> {
+        let (low, end) = self.watermarks(patience)?;
+        let mut from = end;
+        while from > low {
+            let to = from;
+            from = (to - SCAN_OFFSETS).max(low);
+            if let Some(json) = self.last_value(from..to, patience)? {
+                let progress = Progress::from_json(&self.topic, &json)?;
+                return Ok(Some(CommittedProgress::new(progress)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes on a thread of its own, since librdkafka takes a tenth of a second for each consumer,
+    /// which a session that begins should not wait for.
+    pub(super) fn close_aside(self) {
+        drop(runtime::spawn_thread("progress-reader", move || drop(self)));
+    }
+
+    /// The first offset and the end of the progress topic.
+    fn watermarks(&self, patience: &Patience<'_>) -> Result<(i64, i64), Error> {
+        let (consumer, topic) = (&self.uncommitted, &self.topic);
+        // Asked by the one that will read: it begins at once where it knows the topic, and otherwise
+        // looks for it only once a second.
+        match partition_count(self.committed.client(), topic, patience)? {
+            None => {
+                return Err(Error::ProgressMissing {
+                    topic: topic.clone(),
+                });
+            }
+            Some(1) => {}
+            Some(partitions) => {
+                return Err(Error::ProgressPartitions {
+                    topic: topic.clone(),
+                    partitions,
+                });
+            }
+        }
+        loop {
+            match consumer.fetch_watermarks(topic, PARTITION, Duration::from_secs(2)) {
+                Ok(watermarks) => return Ok(watermarks),
+                Err(error) => {
+                    patience.go_on(
+                        "reading the progress topic's end",
+                        last_error(consumer, &error),
+                    )?;
+                }
+            }
+        }
+    }
+
+    /// The last record's value among `offsets`, when there is one.
+    fn last_value(
+        &self,
+        offsets: std::ops::Range<i64>,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let (consumer, topic) = (&self.committed, &self.topic);
+        let unreadable = |position| Error::ProgressUnreadable {
+            topic: topic.clone(),
+            position,
+            end: offsets.end,
+        };
+        let assigned = {
+            let mut start = TopicPartitionList::new();
+            start
+                .add_partition_offset(topic, PARTITION, Offset::Offset(offsets.start))
+                .and_then(|()| consumer.assign(&start))
+        };
+        assigned.map_err(|_| unreadable(offsets.start))?;
+        let mut value = None;
+        let mut position = offsets.start;
+        while position < offsets.end {
+            match consumer.poll(POLL_TIMEOUT) {
+                Some(Ok(record)) => {
+                    position = record.offset() + 1;
+                    if record.offset() < offsets.end {
+                        value = record.payload().map(<[u8]>::to_vec).or(value);
+                    }
+                }
+                // The end that a read_committed reader sees: aborted records and markers lie before
+                // it, so the position jumps over them.
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    position = position.max(reached(consumer, topic).unwrap_or(position));
+                    let stuck = patience.go_on("reading progress", consumer.context().last_error());
+                    stuck.map_err(|_| unreadable(position))?;
+                }
+                Some(Err(error)) => {
+                    patience.go_on("reading progress", last_error(consumer, &error))?;
+                }
+                None => patience.go_on("reading progress", consumer.context().last_error())?,
+            }
+        }
+        Ok(value)
+    }
+}
+
+/// The offset after the last one that the consumer has passed.
+fn reached(consumer: &BaseConsumer<Reading>, topic: &str) -> Option<i64> {
+    let positions = consumer.position().ok()?;
+    match positions.find_partition(topic, PARTITION)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
+
+fn last_error(
+    consumer: &BaseConsumer<Reading>,
+    error: &KafkaError,
+) -> Option<(RDKafkaErrorCode, String)> {
+    let said = consumer.context().last_error();
+    said.or_else(|| {
+        error
+            .rdkafka_error_code()
+            .map(|code| (code, error.to_string()))
+    })
+}
