@@ -1,7 +1,7 @@
 //! A relay that runs as a process, as in production, and can be killed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub(crate) struct Call<'a> {
 #[derive(Debug)]
 pub struct RelayProcess {
     process: Process,
+    config: PathBuf,
     address: String,
     expected: Vec<String>,
 }
@@ -50,6 +51,7 @@ impl RelayProcess {
         let process = Process::spawn("postrider", command, log)?;
         Ok(Self {
             process,
+            config: call.config.to_owned(),
             address,
             expected: Vec::new(),
         })
@@ -58,6 +60,11 @@ impl RelayProcess {
     /// Announces WARN or ERROR lines that contain `text`, which the test provokes.
     pub fn expect_log(&mut self, text: &str) {
         self.expected.push(text.to_owned());
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// The process: its id and usage, and `pause` and `resume`.

@@ -1,10 +1,12 @@
 //! What a relay shows of itself: probes, status, metrics, `postrider status`, and how it stops.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
 use e2e::{Observed, RelayProcess, Scenario, shared_stack, wait_until};
 use postrider::local::Registered;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -352,5 +354,43 @@ async fn a_service_manager_hears_that_the_relay_serves_lives_and_stops() -> Resu
     relay.terminate()?;
     hear("STOPPING=1").await?;
     assert!(relay.wait_exit(LIMIT).await?.success());
+    Ok(())
+}
+
+/// OPS-07: levels change while the relay works, and a configuration that is wrong changes nothing.
+#[tokio::test]
+async fn a_hangup_makes_the_relay_read_its_log_level_again() -> Result<()> {
+    let scenario = ready_scenario("probes_hangup").await?;
+    let mut relay = scenario.start_relay()?;
+    relay.wait_for_state("active", LIMIT).await?;
+    let pid = Pid::from_raw(relay.process().pid().cast_signed()).expect("a process has an id");
+    let config = fs::read_to_string(relay.config())?;
+    let hang_up_with = |level: &str, relay: &RelayProcess| -> Result<()> {
+        fs::write(relay.config(), format!("{config}\nlog.level = {level:?}\n"))?;
+        Ok(kill_process(pid, Signal::HUP)?)
+    };
+    let until_logged = async |relay: &RelayProcess, text: &str| {
+        wait_until(text, LIMIT, async || match relay.log_lines() {
+            Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(lines),
+            seen => Observed::NotYet(seen),
+        })
+        .await
+    };
+    let committed = r#""message":"committed""#;
+
+    relay.expect_log("nothing changes");
+    hang_up_with("warning", &relay)?;
+    until_logged(&relay, "is no level: error, warn").await;
+    emit(&scenario, "order").await?;
+    until_published(&relay, 1).await;
+    hang_up_with("info,postrider::pipeline=debug", &relay)?;
+    let lines = until_logged(&relay, "log.level was read again").await;
+    assert!(
+        !lines.iter().any(|line| line.contains(committed)),
+        "{lines:?}"
+    );
+    emit(&scenario, "order").await?;
+    until_logged(&relay, committed).await;
+    until_published(&relay, 2).await;
     Ok(())
 }

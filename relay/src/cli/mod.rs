@@ -66,7 +66,7 @@ pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
 
 async fn dispatch(
     command: Command,
-    load: impl FnOnce() -> Result<Loaded, load::Error>,
+    load: impl Fn() -> Result<Loaded, load::Error>,
     environment: &BTreeMap<String, String>,
 ) -> Result<ExitCode, load::Error> {
     Ok(match command {
@@ -84,7 +84,8 @@ async fn dispatch(
         Command::Reference(options) => reference::run(&options, Arguments::command()),
         Command::Run(options) => {
             let settings = load()?.settings;
-            Box::pin(run::run_daemon(settings, options.policy(), environment)).await
+            let daemon = run::run_daemon(settings, options.policy(), environment, load);
+            Box::pin(daemon).await
         }
         Command::Status(options) => status::run(&load()?.settings, &options).await,
         Command::Verify(options) => verify::run(&load()?, &options).await,

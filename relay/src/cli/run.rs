@@ -1,22 +1,25 @@
 //! `postrider run`
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::exit::fail_classified;
+use super::load::{self, Loaded};
 use crate::admin::{self, Shown, SlotWatch};
-use crate::error::Chain;
+use crate::error::{Chain, Classify as _};
 use crate::pipeline::{self, Policy, Settings};
-use crate::runtime::{self, Supervisor, Watchdog};
+use crate::runtime::{self, Hangups, Supervisor, Watchdog};
 use crate::telemetry::Traces;
 
 /// Publish events until SIGTERM: the daemon.
 ///
 /// Writes to Kafka and confirms to PostgreSQL what is committed there. It never exits because a
-/// dependency is down, and stays up while it is halted or a standby, unless told otherwise.
+/// dependency is down, and stays up while it is halted or a standby, unless told otherwise. SIGHUP
+/// makes it read `log.level` again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  postrider run --config orders.toml")]
 pub(super) struct Options {
@@ -43,7 +46,9 @@ pub(super) async fn run_daemon(
     mut settings: Settings,
     policy: Policy,
     environment: &BTreeMap<String, String>,
+    load: impl Fn() -> Result<Loaded, load::Error>,
 ) -> ExitCode {
+    let hangups = Hangups::listen();
     let listener = match admin::bind(settings.http_listen).await {
         Ok(listener) => listener,
         Err(error) => return fail_classified(&error),
@@ -83,7 +88,10 @@ pub(super) async fn run_daemon(
             std::process::exit(0);
         }
     });
-    let result = pipeline::run(&settings, policy, &watchdog, &stop).await;
+    let result = tokio::select! {
+        result = pipeline::run(&settings, policy, &watchdog, &stop) => result,
+        never = read_levels_again(hangups, load) => match never {},
+    };
     let traces = settings.traces.clone();
     let closed = tokio::task::spawn_blocking(move || traces.close()).await;
     closed.expect("closing the traces does not panic");
@@ -93,5 +101,28 @@ pub(super) async fn run_daemon(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail_classified(&error),
+    }
+}
+
+/// At every SIGHUP: `log.level` from the configuration as it is now. Everything else that changed
+/// counts after a restart.
+async fn read_levels_again(
+    mut hangups: Hangups,
+    load: impl Fn() -> Result<Loaded, load::Error>,
+) -> Infallible {
+    loop {
+        hangups.next().await;
+        match load() {
+            Ok(_) => {
+                tracing::info!(
+                    "log.level was read again; what else changed counts after a restart"
+                );
+            }
+            Err(error) => tracing::warn!(
+                error = %Chain(&error),
+                remedy = error.remedy(),
+                "the configuration cannot be used; nothing changes"
+            ),
+        }
     }
 }

@@ -30,7 +30,7 @@ pub use contracts::{ContractsConfig, SubjectStrategy};
 pub use http::HttpConfig;
 pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
 pub use load::{Error, Problem, Sources, load};
-pub use log::{LogConfig, LogFormat};
+pub use log::{LogConfig, LogFormat, LogLevel};
 pub use postgres::{DEFAULT_PUBLICATION, PostgresConfig};
 pub use registry::{RegistryConfig, RegistryTlsConfig};
 pub use route::{RouteConfig, RouteRule};

@@ -1,6 +1,6 @@
-//! The signals that ask the process to end.
+//! The signals that people and service managers send.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Waits for SIGTERM or Ctrl-C.
 pub async fn terminated() {
@@ -10,5 +10,20 @@ pub async fn terminated() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+/// Every SIGHUP from now on, which would end the process otherwise.
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Begins to listen.
+    pub fn listen() -> Self {
+        Self(signal(SignalKind::hangup()).expect("the process may listen to signals"))
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        let _one = self.0.recv().await;
     }
 }
