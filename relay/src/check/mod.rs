@@ -11,7 +11,6 @@ pub use finding::{Finding, Report, Severity, System};
 
 use crate::error::{Chain, Classify as _};
 use crate::pipeline::{self, Origin, Settings};
-use crate::postgres;
 
 /// Looks at the database, Kafka and the registry.
 pub async fn check(settings: &Settings) -> Report {
@@ -45,6 +44,5 @@ async fn compare(
 ) -> Result<(), pipeline::Error> {
     let record = progress.record.get();
     origin.compare(record, &progress.cluster)?;
-    let session = postgres::connect(&settings.target).await?;
-    pipeline::compare_with_database(session, record).await
+    pipeline::compare_with_database(&settings.target, record).await
 }

@@ -5,7 +5,7 @@ use uuid::{Uuid, Variant, Version};
 
 use super::Error;
 use crate::lsn::Lsn;
-use crate::postgres::Session;
+use crate::postgres::{self, Target};
 use crate::publish::Progress;
 use crate::source::{self, ReplicationConnection, SystemIdentity, TimelineSwitch};
 
@@ -114,11 +114,12 @@ impl Origin {
 /// retention has emptied, or whose id tells no time or one to come, proves nothing. One whose writer still waits
 /// for a synchronous standby is not visible yet; the next look finds it.
 pub(crate) async fn compare_with_database(
-    session: Session,
+    target: &Target,
     progress: &Progress,
 ) -> Result<(), Error> {
     let last_event = progress.last_event_id.and_then(with_time);
     let (event_id, written_millis) = last_event.unzip();
+    let session = postgres::connect(target).await?;
     let query = "select pg_current_wal_flush_lsn(), $1::uuid is null
         or to_timestamp($2::float8 / 1000) > now()
         or exists (select from outbox.event where ring in (0, 1, 2, 3, 4, 5, 6, 7) and id = $1)

@@ -12,7 +12,6 @@ use super::origin::{self, Origin};
 use super::{Error, Flow, Settings};
 use crate::encode::Resolver;
 use crate::lsn::Lsn;
-use crate::postgres;
 use crate::publish::{self, Opened, Publisher};
 use crate::runtime::{self, Watchdog};
 use crate::source::{self, Gulp, ReplicationConnection};
@@ -88,22 +87,26 @@ impl Session<'_> {
         gulps: mpsc::Receiver<Gulp>,
         confirmed: watch::Sender<Lsn>,
     ) -> Result<Ended, Error> {
-        let opening = publish::open(
+        let (publisher, opened) = publish::open(
             self.settings.kafka.clone(),
             confirmed.clone(),
             self.watchdog.heart("publisher"),
             self.stop.clone(),
-        );
-        // Both wait for others, so side by side; what is asked of the database comes later.
-        let (opened, database) = tokio::join!(opening, postgres::connect(&self.settings.target));
-        let (publisher, opened) = opened?;
+        )
+        .await?;
         tracing::debug!("holds the producer, and knows the progress");
-        if let Err(error) = compare(origin, &opened, database).await {
+        if let Err(error) = self.compare(origin, &opened).await {
             publisher.close().await;
             return Err(error);
         }
         self.run_flow(origin, publisher, opened, gulps, &confirmed)
             .await
+    }
+
+    async fn compare(&self, origin: &Origin, opened: &Opened) -> Result<(), Error> {
+        let progress = opened.progress.get();
+        origin.compare(progress, &opened.kafka_cluster_id)?;
+        origin::compare_with_database(&self.settings.target, progress).await
     }
 
     async fn run_flow(
@@ -124,15 +127,4 @@ impl Session<'_> {
         let flow = Flow::new(self.settings, self.resolver, publisher, progress, heart);
         flow.run(gulps, self.stop).await
     }
-}
-
-/// Whether the database and the cluster are those in which the last session ended.
-async fn compare(
-    origin: &Origin,
-    opened: &Opened,
-    database: Result<postgres::Session, postgres::Error>,
-) -> Result<(), Error> {
-    let progress = opened.progress.get();
-    origin.compare(progress, &opened.kafka_cluster_id)?;
-    origin::compare_with_database(database?, progress).await
 }
