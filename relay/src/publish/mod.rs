@@ -32,5 +32,5 @@ pub use progress::{
 pub use progress_topic::{create as create_progress_topic, read as read_progress, require_running};
 pub use thread::{Opened, Outcome, Publisher, Settings, open};
 pub use topic_creation::{TopicPlan, create_topic};
-pub use topics::{cluster_id, partition_count, reach};
+pub use topics::{Cluster, Topic, cluster_id, look, mapped_partitions, partition_count, reach};
 pub use transactional::TransactionalProducer;
