@@ -15,7 +15,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: test
-test: setup setup-recipes ## the tests, with real servers
+test: setup setup-test ## the tests, with real servers
 	cargo test --workspace $(ARGS)
 
 .PHONY: check
@@ -41,9 +41,9 @@ bench: setup ## measure on this machine: ARGS="drain --repeat 3"
 setup: ## look for what the other targets need, and install it where that is possible
 	@scripts/setup build servers
 
-.PHONY: setup-recipes
-setup-recipes:
-	@scripts/setup recipes
+.PHONY: setup-test
+setup-test:
+	@scripts/setup recipes pooler
 
 .PHONY: setup-build
 setup-build:

@@ -66,9 +66,11 @@
 //! - `tower`: a layer, also for axum, by which events carry what their HTTP request came with.
 //!
 //! The table comes from `postrider migrate`, or from `migrate` when the service starts. Everything
-//! here works through a pooler in transaction mode, such as `PgBouncer`, without any setting: no
-//! prepared statement outlives a call. A service's own statements need the same there: with sqlx,
-//! `.persistent(false)` for each; a `statement_cache_capacity(0)` is not enough.
+//! here works through a pooler in transaction mode, such as `PgBouncer`: no prepared statement
+//! outlives a call. A service's own statements need the same there: with sqlx,
+//! `.persistent(false)` for each; a `statement_cache_capacity(0)` is not enough. `PgBouncer` lets
+//! sqlx connect only with `PgConnectOptions::extra_float_digits(None)`, or when it has
+//! `ignore_startup_parameters = extra_float_digits` itself.
 
 pub mod avro;
 pub mod base64;

@@ -5,6 +5,7 @@ mod emit;
 mod export;
 mod migrate;
 mod once;
+mod pooler;
 mod publication;
 mod ring;
 mod roles;
@@ -75,19 +76,22 @@ async fn server() -> &'static Postgres {
         .expect("PostgreSQL starts")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the relay's runtime is not under test; this task ends with its client"
+)]
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("connected");
+    drop(tokio::spawn(connection));
+    client
+}
+
 impl TestDatabase {
     /// A connection as the superuser.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the relay's runtime is not under test; this task ends with its client"
-    )]
     async fn superuser(&self) -> Client {
-        let url = server().await.superuser_url(&self.name);
-        let (client, connection) = tokio_postgres::connect(&url, NoTls)
-            .await
-            .expect("connected");
-        drop(tokio::spawn(connection));
-        client
+        connect(&server().await.superuser_url(&self.name)).await
     }
 
     /// A connection with the rights of `role`.

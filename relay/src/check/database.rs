@@ -1,5 +1,6 @@
 //! PostgreSQL: the server, the role, the schema, the publication and the slot.
 
+use super::events::{self, Kind};
 use super::{Finding, System};
 use crate::error::{Chain, Classify as _};
 use crate::migrate;
@@ -12,6 +13,8 @@ pub(super) struct Examined {
     pub(super) findings: Vec<Finding>,
     /// What a session would be connected to; `None` when that could not be found out.
     pub(super) origin: Option<Origin>,
+    /// What lies in the outbox, as far as that could be found out.
+    pub(super) events: Vec<Kind>,
 }
 
 pub(super) async fn examine(settings: &Settings) -> Examined {
@@ -22,6 +25,7 @@ pub(super) async fn examine(settings: &Settings) -> Examined {
             return Examined {
                 findings: vec![Finding::failure(System::Database, &error)],
                 origin: None,
+                events: Vec::new(),
             };
         }
     };
@@ -43,6 +47,13 @@ pub(super) async fn examine(settings: &Settings) -> Examined {
             error.remedy(),
         )),
     }
+    let events = match events::read(&session, &settings.slot).await {
+        Ok(events) => events,
+        Err(error) => {
+            findings.push(Finding::failure(System::Database, &error));
+            Vec::new()
+        }
+    };
     session.close().await;
     let origin = match read_origin(settings).await {
         Ok(origin) => Some(origin),
@@ -51,7 +62,11 @@ pub(super) async fn examine(settings: &Settings) -> Examined {
             None
         }
     };
-    Examined { findings, origin }
+    Examined {
+        findings,
+        origin,
+        events,
+    }
 }
 
 /// Opens a replication connection, as a session would, and takes no slot.

@@ -12,10 +12,12 @@ use crate::error::{Action, Chain, Classify};
 pub enum System {
     /// PostgreSQL: the server, the role, the schema, the publication, the slot.
     Database,
-    /// The brokers and the progress topic.
+    /// The brokers, what they let through, the progress topic and the topics of the events.
     Kafka,
-    /// The schema registry.
+    /// The schema registry, and the schemas of the events.
     Registry,
+    /// Where the events lead.
+    Route,
     /// Whether the progress record belongs to this database and this Kafka cluster.
     Progress,
 }
@@ -77,6 +79,19 @@ impl Finding {
         }
     }
 
+    /// The same about events that a session may still meet, or not: then a problem keeps `run` from
+    /// nothing.
+    pub(super) fn if_ahead(self, is_ahead: bool) -> Self {
+        if is_ahead || self.severity != Severity::Problem {
+            return self;
+        }
+        Self {
+            severity: Severity::Hint,
+            what: format!("{} (only for events that the slot has passed)", self.what),
+            ..self
+        }
+    }
+
     /// A question that failed, with what the failure means.
     pub(super) fn failure<E: Classify + 'static>(system: System, error: &E) -> Self {
         let severity = match error.action() {
@@ -113,6 +128,7 @@ impl fmt::Display for System {
             Self::Database => "database",
             Self::Kafka => "kafka",
             Self::Registry => "registry",
+            Self::Route => "route",
             Self::Progress => "progress",
         })
     }
@@ -154,6 +170,14 @@ mod tests {
         report.extend([finding(Severity::Problem), finding(Severity::Hint)]);
         assert!(!report.passed());
         assert_eq!(report.worst(), Some(Severity::Problem));
+    }
+
+    #[test]
+    fn a_problem_of_the_past_is_a_hint_and_an_outage_is_none() {
+        let judge = |severity, is_ahead| finding(severity).if_ahead(is_ahead).severity;
+        assert_eq!(judge(Severity::Problem, true), Severity::Problem);
+        assert_eq!(judge(Severity::Problem, false), Severity::Hint);
+        assert_eq!(judge(Severity::Unreachable, false), Severity::Unreachable);
     }
 
     #[test]

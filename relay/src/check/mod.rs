@@ -4,30 +4,35 @@
 //! What the systems say of each other is compared last, by the very rule that a session begins with.
 
 mod database;
+mod described;
+mod events;
 mod finding;
 mod kafka;
+mod limits;
+mod needs;
+mod registry;
+mod topics;
 
 pub use finding::{Finding, Report, Severity, System};
 
 use crate::error::{Chain, Classify as _};
 use crate::pipeline::{self, Origin, Settings};
+use needs::Needs;
 
-/// Looks at the database, Kafka and the registry.
+/// Looks at the database, and then at what its events need of Kafka and the registry.
 pub async fn check(settings: &Settings) -> Report {
     let mut report = Report::default();
     // The slot before the record: a relay that publishes meanwhile moves the record first.
-    let systems = async {
-        (
-            database::examine(settings).await,
-            kafka::examine(settings).await,
-        )
-    };
-    let ((database, kafka), registry) = tokio::join!(systems, settings.registry().ping());
+    let database = database::examine(settings).await;
+    let needs = Needs::of(settings, database.events);
+    let (kafka, registry) = tokio::join!(
+        kafka::examine(settings, &needs),
+        registry::examine(settings, &needs),
+    );
     report.extend(database.findings);
     report.extend(kafka.findings);
-    if let Err(error) = registry {
-        report.extend([Finding::failure(System::Registry, &error)]);
-    }
+    report.extend(registry);
+    report.extend(needs.findings);
     if let (Some(origin), Some(progress)) = (&database.origin, &kafka.progress)
         && let Err(error) = compare(settings, origin, progress).await
     {

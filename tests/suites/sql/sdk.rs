@@ -12,8 +12,8 @@ use sqlx::Connection as _;
 use super::{TestDatabase, database, empty_database, one, server};
 
 #[derive(serde::Serialize)]
-struct Placed {
-    order_id: i64,
+pub(super) struct Placed {
+    pub(super) order_id: i64,
 }
 
 impl Event for Placed {
@@ -33,7 +33,7 @@ impl Event for Placed {
     }
 }
 
-const ORDER: Placed = Placed { order_id: 42 };
+pub(super) const ORDER: Placed = Placed { order_id: 42 };
 
 /// A connection of sqlx with the rights of `role`.
 async fn sqlx_role(database: &TestDatabase, role: &str) -> sqlx::PgConnection {
@@ -67,7 +67,7 @@ macro_rules! through_both_drivers {
     }};
 }
 
-async fn stored(client: &tokio_postgres::Client) -> Vec<serde_json::Value> {
+pub(super) async fn stored(client: &tokio_postgres::Client) -> Vec<serde_json::Value> {
     let query = "select to_jsonb(event) - '{seq,xid,ring}'::text[] from outbox.event order by seq";
     let rows = client.query(query, &[]).await.expect("read");
     rows.iter().map(|row| row.get(0)).collect()

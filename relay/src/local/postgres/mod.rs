@@ -179,6 +179,12 @@ impl Postgres {
         })
     }
 
+    /// A program beside the server: under its account, in its [`Postgres::home`], and without this
+    /// process's environment.
+    pub fn command(&self, program: &Path) -> Command {
+        server_command(program, self.account, &self.home())
+    }
+
     /// The server process (the postmaster): its id, its log, its usage without its children.
     pub fn process(&self) -> &Process {
         &self.process
@@ -251,7 +257,8 @@ impl Postgres {
         until_ready(&mut self.process, || execute(&url, "select 1")).await
     }
 
-    fn home(&self) -> PathBuf {
+    /// The folder that only the server's account may enter.
+    pub fn home(&self) -> PathBuf {
         self.folder.path().join("postgres")
     }
 }

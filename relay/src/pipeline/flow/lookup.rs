@@ -48,9 +48,9 @@ impl Flow<'_> {
         // A failure of the batch under way comes first, and the publisher's queue is empty then.
         self.outcome().await?;
         let mut found = self.publisher.partition_count(topic).await?;
-        let is_new = !self.progress.partition_counts.contains_key(topic);
+        let recorded = self.progress.partition_counts.get(topic).copied();
         if found.is_none()
-            && is_new
+            && recorded.is_none()
             && let Some(missing_topics) = &self.missing_topics
         {
             self.heart.rest();
@@ -64,25 +64,11 @@ impl Flow<'_> {
             };
             self.heart.beat();
         }
-        let topic = topic.to_owned();
-        let Some(found) = found else {
-            return Err(publish::Error::TopicMissing { topic }.into());
-        };
-        let recorded = *self
-            .progress
-            .partition_counts
-            .entry(topic.clone())
-            .or_insert(found);
-        if recorded > found {
-            let missing = publish::Error::PartitionsMissing {
-                topic,
-                recorded,
-                found,
-            };
-            return Err(missing.into());
-        }
-        self.partition_counts.insert(topic, recorded);
-        Ok(recorded)
+        let mapped = publish::mapped_partitions(topic, recorded, found)?;
+        let counts = &mut self.progress.partition_counts;
+        counts.insert(topic.to_owned(), mapped);
+        self.partition_counts.insert(topic.to_owned(), mapped);
+        Ok(mapped)
     }
 
     /// Asks the registry until it answers; the stream waits, and keepalives go on. What is whole
