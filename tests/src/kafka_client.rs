@@ -54,21 +54,38 @@ pub fn produce(bootstrap_servers: &str, topic: &str, records: &[(&str, &str)]) -
 /// # Errors
 ///
 /// The broker refused, or was silent for 30 s.
+pub fn abort(bootstrap_servers: &str, topic: &str, record: (&str, &str)) -> Result<()> {
+    let id = format!("abort-{topic}");
+    let producer = open_transaction(bootstrap_servers, &id, topic, record)?;
+    Ok(producer.abort_transaction(FLUSH_LIMIT)?)
+}
+
+/// Sends a record of key and value in a transaction, and leaves it open when the broker has the
+/// record.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
 #[expect(
     clippy::disallowed_methods,
     reason = "the tests' clients must not share the relay's settings, which they check"
 )]
-pub fn abort(bootstrap_servers: &str, topic: &str, (key, value): (&str, &str)) -> Result<()> {
+pub fn open_transaction(
+    bootstrap_servers: &str,
+    transactional_id: &str,
+    topic: &str,
+    (key, value): (&str, &str),
+) -> Result<BaseProducer> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
-        .set("transactional.id", format!("abort-{topic}"))
+        .set("transactional.id", transactional_id)
         .create()?;
     producer.init_transactions(FLUSH_LIMIT)?;
     producer.begin_transaction()?;
     let record = BaseRecord::to(topic).key(key).payload(value);
     producer.send(record).map_err(|(error, _)| error)?;
     producer.flush(FLUSH_LIMIT)?;
-    Ok(producer.abort_transaction(FLUSH_LIMIT)?)
+    Ok(producer)
 }
 
 /// Every committed record of a topic.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge, own_stack,
-    register_contract, wait_until,
+    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge_with,
+    own_stack, register_contract, wait_until,
 };
+use postrider::config::DeliveryMode;
 use postrider::failpoints::Failpoint;
-use postrider::verify::Torn;
+use postrider::verify::{Report, Torn};
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -37,21 +38,37 @@ enum Kill {
 struct Plan {
     kills: usize,
     hits_min: usize,
+    mode: DeliveryMode,
     workload: WorkloadOptions,
 }
 
 /// An eighth of the real thing, for every day.
 #[tokio::test]
 async fn a_relay_killed_at_every_window_loses_and_doubles_nothing() -> Result<()> {
-    let plan = Plan {
+    let report = run("chaos_short", &daily(DeliveryMode::ExactlyOnce)).await?;
+    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
+    Ok(())
+}
+
+/// What dies between the events and their progress comes again.
+#[tokio::test]
+async fn at_least_once_loses_and_reorders_nothing_and_doubles_what_a_kill_left_open() -> Result<()>
+{
+    let report = run("chaos_at_least_once", &daily(DeliveryMode::AtLeastOnce)).await?;
+    assert!(report.doubled.count > 0, "{report}");
+    Ok(())
+}
+
+fn daily(mode: DeliveryMode) -> Plan {
+    Plan {
         kills: 2 * Failpoint::RUN.len(),
         hits_min: 1,
+        mode,
         workload: WorkloadOptions {
             rate: 3,
             ..WorkloadOptions::default()
         },
-    };
-    run("chaos_short", &plan).await
+    }
 }
 
 /// `make chaos`.
@@ -61,16 +78,20 @@ async fn chaos() -> Result<()> {
     let plan = Plan {
         kills: 100,
         hits_min: 5,
+        mode: DeliveryMode::ExactlyOnce,
         workload: WorkloadOptions::default(),
     };
-    run("chaos", &plan).await
+    let report = run("chaos", &plan).await?;
+    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
+    Ok(())
 }
 
-async fn run(name: &str, plan: &Plan) -> Result<()> {
+async fn run(name: &str, plan: &Plan) -> Result<Report> {
     let stack = own_stack().await?;
     let mut scenario = Scenario::on(&stack, name).await?;
     // Small enough that the largest transactions are alone, and large enough to hold them.
     scenario.set("batch.bytes_max", "256KiB");
+    scenario.set("delivery.mode", serde_json::to_value(plan.mode)?);
     scenario.create_topic(AGGREGATE_TYPE, 6).await?;
     register_contract(&stack.registry).await?;
     scenario.init().await?;
@@ -103,12 +124,14 @@ async fn run(name: &str, plan: &Plan) -> Result<()> {
             window.name()
         );
     }
-    let report = judge(&stack, &scenario, PATIENCE).await?;
+    let report = judge_with(&stack, &scenario, PATIENCE, |options| {
+        options.rules.duplicates_allowed = plan.mode == DeliveryMode::AtLeastOnce;
+    })
+    .await?;
     eprintln!("chaos: {written:?}\nchaos: hits {hits:?}\nchaos: {report}");
     assert!(report.passed(), "seed {seed}: {report}");
-    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
     assert_eq!(report.committed, written.committed, "{report}");
-    Ok(())
+    Ok(report)
 }
 
 /// Half of them at the windows in turn, half at random moments, in random order.

@@ -5,6 +5,7 @@ mod bench;
 mod chaos;
 mod commands;
 mod contracts;
+mod delivery_modes;
 mod doctor;
 mod first_contact;
 mod harness;

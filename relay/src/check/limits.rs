@@ -34,7 +34,7 @@ pub(super) async fn examine(settings: &Settings, needs: &Needs, cluster: &Cluste
         Ok(described) => described,
         Err(error) => return vec![hidden(&format!("its settings: {error}"))],
     };
-    let batch_bytes = settings.kafka.producer.get("batch.size");
+    let batch_bytes = settings.kafka.transactional.get("batch.size");
     let batch_bytes = batch_bytes.and_then(|bytes| bytes.parse().ok());
     let batch_bytes = batch_bytes.unwrap_or(BATCH_BYTES);
     let mut findings = Vec::new();

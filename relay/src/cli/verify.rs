@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, fail, fail_classified};
 use super::load::Loaded;
+use crate::config::DeliveryMode;
 use crate::error::{Chain, Classify as _};
 use crate::pipeline::Settings;
 use crate::postgres;
@@ -113,6 +114,7 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
             .then(|| config.route.topic.clone()),
         split_bytes_min: Some(config.batch.bytes_max.bytes()),
         since,
+        duplicates_allowed: config.delivery.mode == DeliveryMode::AtLeastOnce,
         ..Rules::default()
     };
     // The broker's log lies on the broker's disk, so which transaction wrote what stays unknown.

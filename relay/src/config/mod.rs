@@ -7,6 +7,7 @@
 
 mod batch;
 mod contracts;
+mod delivery;
 mod http;
 mod kafka;
 mod load;
@@ -27,6 +28,7 @@ use crate::names::RelayName;
 
 pub use batch::BatchConfig;
 pub use contracts::{ContractsConfig, SubjectStrategy};
+pub use delivery::{DeliveryConfig, DeliveryMode};
 pub use http::HttpConfig;
 pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
 pub use load::{Error, Problem, Sources, load};
@@ -53,6 +55,9 @@ pub struct Config {
     pub kafka: KafkaConfig,
     /// Where the schemas are.
     pub registry: RegistryConfig,
+    /// What is promised to those who read the topics.
+    #[serde(default)]
+    pub delivery: DeliveryConfig,
     /// How much one Kafka transaction may carry.
     #[serde(default)]
     pub batch: BatchConfig,

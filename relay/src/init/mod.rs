@@ -21,8 +21,8 @@ use crate::migrate::Administrator;
 use crate::pipeline::Settings;
 use crate::postgres::Target;
 use crate::publish::{
-    self, Batch, CommittedProgress, Patience, Progress, ProgressReader, ProgressState,
-    SourceIdentity, TransactionalProducer,
+    self, Batch, CommittedProgress, Patience, Producer, Progress, ProgressReader, ProgressState,
+    SourceIdentity,
 };
 use crate::runtime::Watchdog;
 use crate::source::ReplicationConnection;
@@ -182,14 +182,7 @@ async fn write(
 ) -> Result<CommittedProgress, Error> {
     let identity = identity.clone();
     blocking(settings, PATIENCE, move |settings, patience, watchdog| {
-        let kafka = &settings.kafka;
-        let producer = TransactionalProducer::open(
-            &kafka.producer,
-            &kafka.transactional_id,
-            &kafka.progress_topic,
-            watchdog.heart("publisher"),
-            patience,
-        )?;
+        let producer = Producer::open(&settings.kafka, watchdog.heart("publisher"), patience)?;
         let cluster = producer.kafka_cluster_id().to_owned();
         let progress = Progress::first(state, position, identity, cluster);
         producer.publish(&Batch::default(), &progress)

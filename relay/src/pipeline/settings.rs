@@ -121,7 +121,9 @@ impl Settings {
             publication: publication.clone(),
             slot,
             kafka: publish::Settings {
-                producer: client_config::producer(kafka, password, &id),
+                mode: config.delivery.mode,
+                transactional: client_config::transactional_producer(kafka, password, &id),
+                idempotent: client_config::idempotent_producer(kafka, password, &id),
                 uncommitted: client_config::consumer(kafka, password, &id, "read_uncommitted"),
                 committed: client_config::consumer(kafka, password, &id, "read_committed"),
                 bootstrap_servers: kafka.bootstrap_servers.clone(),

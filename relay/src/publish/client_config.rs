@@ -148,20 +148,36 @@ fn empty() -> ClientConfig {
     ClientConfig::new()
 }
 
-/// A producer's options. `sasl_password` was read from where the configuration says.
-pub fn producer(
+/// A transactional producer's options. `sasl_password` was read from where the configuration says.
+pub fn transactional_producer(
     config: &KafkaConfig,
     sasl_password: Option<&Secret>,
     transactional_id: &str,
 ) -> ClientConfig {
-    let mut options = client(config, sasl_password, transactional_id);
+    let mut options = producer(config, sasl_password, transactional_id);
+    options.set("transactional.id", transactional_id).set(
+        "transaction.timeout.ms",
+        TRANSACTION_TIMEOUT_MILLIS.to_string(),
+    );
     options
-        .set("transactional.id", transactional_id)
-        .set("enable.idempotence", "true")
-        .set(
-            "transaction.timeout.ms",
-            TRANSACTION_TIMEOUT_MILLIS.to_string(),
-        );
+}
+
+/// The options of a producer without transactions.
+pub fn idempotent_producer(
+    config: &KafkaConfig,
+    sasl_password: Option<&Secret>,
+    client_id: &str,
+) -> ClientConfig {
+    let mut options = producer(config, sasl_password, client_id);
+    // A record that is given up could come late, behind those that were sent after it; the publisher
+    // has its own limit.
+    options.set("message.timeout.ms", "0");
+    options
+}
+
+fn producer(config: &KafkaConfig, sasl_password: Option<&Secret>, client_id: &str) -> ClientConfig {
+    let mut options = client(config, sasl_password, client_id);
+    options.set("enable.idempotence", "true");
     // lz4 costs the client 0.6 us per record and saves the broker more; 5 ms fill a message set
     // under load, and a flush at the end of each batch makes an idle relay not wait for it.
     default(&mut options, config, "compression.type", "lz4");
@@ -318,7 +334,8 @@ mod tests {
 
     #[test]
     fn an_option_of_the_operator_wins_over_a_default() {
-        let options = producer(&config(&[("linger.ms", "1")]), None, "postrider-orders");
+        let options =
+            transactional_producer(&config(&[("linger.ms", "1")]), None, "postrider-orders");
         assert_eq!(options.get("linger.ms"), Some("1"));
         assert_eq!(options.get("compression.type"), Some("lz4"));
         assert_eq!(options.get("transactional.id"), Some("postrider-orders"));

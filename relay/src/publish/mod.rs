@@ -6,6 +6,9 @@
 //! <https://issues.apache.org/jira/browse/KAFKA-17754>) can then show events twice, but can never
 //! show progress without its events, which would lose them.
 //!
+//! In `at_least_once` the same is done without the transaction: the events, their acknowledgements,
+//! then the progress record. What a crash leaves without progress is sent again.
+//!
 //! One operating-system thread owns the producer and is the only one that enqueues, because two
 //! would reorder on a full queue. After any outcome that is not known for sure the producer is
 //! dropped and the session ends; the next session's `init_transactions` settles what happened, and
@@ -16,23 +19,21 @@ pub mod client_config;
 mod context;
 mod error;
 mod patience;
+mod producer;
 mod progress;
 mod progress_reader;
 mod progress_topic;
 mod thread;
 mod topic_creation;
 mod topics;
-mod transactional;
 
 pub use batch::Batch;
 pub use error::Error;
 pub use patience::Patience;
-pub use progress::{
-    CommittedProgress, DeliveryMode, OpenTransaction, Progress, ProgressState, SourceIdentity,
-};
+pub use producer::Producer;
+pub use progress::{CommittedProgress, OpenTransaction, Progress, ProgressState, SourceIdentity};
 pub use progress_reader::ProgressReader;
 pub use progress_topic::{create as create_progress_topic, require_running};
 pub use thread::{Opened, Outcome, Publisher, Settings, open};
 pub use topic_creation::{TopicPlan, create_topic};
 pub use topics::{Cluster, Topic, look, mapped_partitions, partition_count, reach};
-pub use transactional::TransactionalProducer;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Error;
+use crate::config::DeliveryMode;
 use crate::lsn::Lsn;
 
 /// The format that this relay writes, and the newest that it reads.
@@ -23,7 +24,7 @@ pub struct Progress {
     pub state: ProgressState,
     /// Counts the databases that this outbox has lived in: `adopt` begins a new epoch.
     pub source_epoch: u32,
-    /// How the record was written.
+    /// How the record was written, which its producer says.
     pub mode: DeliveryMode,
     /// Everything whose commit record begins before this is published: the `end_lsn` of the last
     /// whole transaction, or a later position at which nothing was open.
@@ -50,14 +51,6 @@ pub enum ProgressState {
     Initialising,
     /// The relay may run.
     Running,
-}
-
-/// How events are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryMode {
-    /// Events and progress in one Kafka transaction.
-    ExactlyOnce,
 }
 
 /// A database transaction of which only the first events are published.
@@ -96,7 +89,7 @@ impl Progress {
             format: FORMAT,
             state,
             source_epoch: 1,
-            mode: DeliveryMode::ExactlyOnce,
+            mode: DeliveryMode::default(),
             resume_lsn,
             open: None,
             source,
@@ -136,8 +129,8 @@ impl Progress {
 
 /// A progress record that a `read_committed` reader sees.
 ///
-/// Invariant: only this module's neighbours make one, after `commit_transaction` returned success
-/// or after reading it `read_committed`; so whoever holds one knows that its events are on Kafka.
+/// Invariant: only this module's neighbours make one, after `commit_transaction` returned success,
+/// or in `at_least_once` its acknowledgement, or after reading it `read_committed`; so whoever holds one knows that its events are on Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedProgress(Progress);
 

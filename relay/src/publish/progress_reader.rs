@@ -57,9 +57,9 @@ impl ProgressReader {
         while from > low {
             let to = from;
             from = (to - SCAN_OFFSETS).max(low);
-            if let Some(json) = self.last_value(from..to, patience)? {
-                let progress = Progress::from_json(&self.topic, &json)?;
-                return Ok(Some(CommittedProgress::new(progress)));
+            let records = self.records(from..to, patience)?;
+            if let Some(furthest) = furthest(&self.topic, &records)? {
+                return Ok(Some(CommittedProgress::new(furthest)));
             }
         }
         Ok(None)
@@ -103,12 +103,12 @@ impl ProgressReader {
         }
     }
 
-    /// The last record's value among `offsets`, when there is one.
-    fn last_value(
+    /// The values of the records among `offsets`.
+    fn records(
         &self,
         offsets: std::ops::Range<i64>,
         patience: &Patience<'_>,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    ) -> Result<Vec<Vec<u8>>, Error> {
         let (consumer, topic) = (&self.committed, &self.topic);
         let unreadable = |position| Error::ProgressUnreadable {
             topic: topic.clone(),
@@ -122,14 +122,14 @@ impl ProgressReader {
                 .and_then(|()| consumer.assign(&start))
         };
         assigned.map_err(|_| unreadable(offsets.start))?;
-        let mut value = None;
+        let mut values = Vec::new();
         let mut position = offsets.start;
         while position < offsets.end {
             match consumer.poll(POLL_TIMEOUT) {
                 Some(Ok(record)) => {
                     position = record.offset() + 1;
                     if record.offset() < offsets.end {
-                        value = record.payload().map(<[u8]>::to_vec).or(value);
+                        values.extend(record.payload().map(<[u8]>::to_vec));
                     }
                 }
                 // The end that a read_committed reader sees: aborted records and markers lie before
@@ -145,8 +145,25 @@ impl ProgressReader {
                 None => patience.go_on("reading progress", consumer.context().last_error())?,
             }
         }
-        Ok(value)
+        Ok(values)
     }
+}
+
+/// The record that is furthest; the last one of these.
+///
+/// It is the last one, but for `at_least_once`: there a relay that was stopped, and continued after
+/// its successor had begun, is not fenced and may still write what it had in hand.
+fn furthest(topic: &str, records: &[Vec<u8>]) -> Result<Option<Progress>, Error> {
+    let Some((last, earlier)) = records.split_last() else {
+        return Ok(None);
+    };
+    // What an earlier record of a forgotten format says does not matter.
+    let earlier = earlier
+        .iter()
+        .filter_map(|json| Progress::from_json(topic, json).ok());
+    let last = Progress::from_json(topic, last)?;
+    let order = |progress: &Progress| (progress.source_epoch, progress.resume_lsn);
+    Ok(earlier.chain([last]).max_by_key(order))
 }
 
 /// The offset after the last one that the consumer has passed.
@@ -168,4 +185,46 @@ fn last_error(
             .rdkafka_error_code()
             .map(|code| (code, error.to_string()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::progress::tests::progress;
+
+    #[test]
+    fn a_record_that_was_written_too_late_counts_for_nothing() {
+        let record = |resume_lsn, relay_version: &str| {
+            let mut progress = progress(resume_lsn);
+            progress.relay_version = relay_version.to_owned();
+            progress.to_json()
+        };
+        let furthest = |records: &[Vec<u8>]| {
+            let progress = furthest("t", records).unwrap().unwrap();
+            (progress.resume_lsn.as_u64(), progress.relay_version)
+        };
+        let records = [
+            record(1, "a"),
+            record(7, "b"),
+            record(7, "c"),
+            record(5, "late"),
+        ];
+        assert_eq!(furthest(&records), (7, "c".to_owned()));
+        let adopted = Progress {
+            source_epoch: 2,
+            ..progress(3)
+        };
+        assert_eq!(furthest(&[record(7, "a"), adopted.to_json()]).0, 3);
+        assert_eq!(furthest(&[b"{}".to_vec(), record(7, "a")]).0, 7);
+    }
+
+    #[test]
+    fn the_last_record_must_be_understood() {
+        assert_eq!(furthest("t", &[]).unwrap(), None);
+        let records = [progress(7).to_json(), b"{}".to_vec()];
+        assert!(matches!(
+            furthest("t", &records).unwrap_err(),
+            Error::ProgressMalformed { .. }
+        ));
+    }
 }

@@ -14,11 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::patience::Patience;
 use super::progress_topic::require_running;
-use super::{
-    Batch, CommittedProgress, Error, Progress, ProgressReader, TransactionalProducer,
-    partition_count,
-};
+use super::{Batch, CommittedProgress, Error, Producer, Progress, ProgressReader, partition_count};
 use crate::ack;
+use crate::config::DeliveryMode;
 use crate::failpoints::{self, Failpoint};
 use crate::lsn::Lsn;
 use crate::runtime::{self, Heart};
@@ -32,8 +30,12 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// What a publisher needs to open.
 #[derive(Clone)]
 pub struct Settings {
-    /// The producer's options.
-    pub producer: ClientConfig,
+    /// What is promised to those who read the topics.
+    pub mode: DeliveryMode,
+    /// The options of the transactional producer, which fences in both modes.
+    pub transactional: ClientConfig,
+    /// The options of the producer of `at_least_once`.
+    pub idempotent: ClientConfig,
     /// A `read_uncommitted` consumer's options.
     pub uncommitted: ClientConfig,
     /// A `read_committed` consumer's options.
@@ -168,16 +170,10 @@ fn open_producer(
     settings: &Settings,
     heart: &Heart,
     stop: &CancellationToken,
-) -> Result<(TransactionalProducer, Opened), Error> {
+) -> Result<(Producer, Opened), Error> {
     let patience = Patience::new(&settings.bootstrap_servers, stop, OPEN_TIMEOUT).with_heart(heart);
     let reader = ProgressReader::new(settings)?;
-    let producer = TransactionalProducer::open(
-        &settings.producer,
-        &settings.transactional_id,
-        &settings.progress_topic,
-        heart.clone(),
-        &patience,
-    )?;
+    let producer = Producer::open(settings, heart.clone(), &patience)?;
     tracing::debug!("every earlier producer is fenced");
     let progress = reader.read(&patience);
     reader.close_aside();
@@ -193,7 +189,7 @@ fn open_producer(
 }
 
 fn serve(
-    producer: &TransactionalProducer,
+    producer: &Producer,
     settings: &Settings,
     commands: &Receiver<Command>,
     outcomes: &mpsc::Sender<Outcome>,

@@ -18,7 +18,8 @@ pub struct Rules {
     /// Whether each key must lie in the partition that Java clients give it over the present number
     /// of partitions. Not after a `repartition`.
     pub check_partitions: bool,
-    /// Whether doubled records are harmless (`at_least_once`).
+    /// Whether doubled records are harmless, and database transactions need no Kafka transaction
+    /// (`at_least_once`).
     pub duplicates_allowed: bool,
     /// Database transactions whose records have at least so many bytes may lie in several Kafka
     /// transactions, one after the other: `batch.bytes_max` of the relay.

@@ -1,38 +1,38 @@
-//! The producer of `exactly_once`: one batch and one progress record per Kafka transaction.
+//! The producer: a batch, its acknowledgements, and then the progress record; in `exactly_once` all
+//! in one Kafka transaction.
+
+mod connect;
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use uuid::Uuid;
 
 use super::context::Deliveries;
 use super::patience::Patience;
 use super::progress::{CommittedProgress, Progress};
 use super::progress_topic::PARTITION;
-use super::{Batch, Error};
+use super::{Batch, Error, Settings};
+use crate::config::DeliveryMode;
 use crate::encode::{Arena, Headers, Record};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::runtime::Heart;
 
 /// Longest time from the first record of a transaction to the acknowledgement of its last. Together
 /// with the commit's it lies below the transaction timeout of 20 s, so it is us who end a slow one.
-const STEP_TIMEOUT: Duration = Duration::from_secs(8);
+const TRANSACTION_STEP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The same without a transaction. Whoever gives up sends everything again, so a broker has the time
+/// of a restart.
+const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Longest `commit_transaction`: a slower one has an unknown outcome and ends the session.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Acknowledgements are looked after once in so many records, so that the queue stays short.
 const POLL_EVERY_RECORDS: usize = 1_024;
-
-/// One question to the cluster; then the patience is asked whether to go on.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long the client's errors are listened to while the brokers are waited for. Not at all would
-/// be one event a time, and the one that says why comes behind a dozen log lines.
-const EVENTS_TURN: Duration = Duration::from_millis(100);
 
 /// A batch goes through librdkafka in parts: it copies each record and keeps more beside the copy, so
 /// with whole batches in it the relay took 76 MiB at its peak instead of 55 MiB.
@@ -47,72 +47,38 @@ const PROGRESS_INDEX: usize = usize::MAX;
 /// Headers that most records have.
 const HEADERS_USUAL: usize = 6;
 
-/// A producer with a `transactional_id`, past `init_transactions`: every earlier producer of that
-/// id is fenced, and its unfinished transaction is aborted.
+/// What a batch goes to Kafka with, past the fence: every earlier producer of the same
+/// `transactional_id` is shut out, and what it left unfinished is aborted.
+///
+/// Invariant: so it is in both modes, that a change of the mode leaves nothing behind which readers
+/// would wait for, or which would come late (`suites::delivery_modes`).
 ///
 /// Invariant: after any error it is dropped, never used again, because the outcome of what it was
 /// doing is unknown (`suites::chaos`).
-pub struct TransactionalProducer {
+pub struct Producer {
     producer: BaseProducer<Deliveries>,
+    mode: DeliveryMode,
     transactional_id: String,
     progress_topic: String,
     kafka_cluster_id: String,
     heart: Heart,
 }
 
-impl TransactionalProducer {
-    /// Connects, fences every earlier producer of this id, and finishes what they left open.
-    pub fn open(
-        config: &ClientConfig,
-        transactional_id: &str,
-        progress_topic: &str,
-        heart: Heart,
-        patience: &Patience<'_>,
-    ) -> Result<Self, Error> {
-        let producer: BaseProducer<Deliveries> = config
-            .create_with_context(Deliveries::default())
-            .map_err(Error::Configure)?;
-        // Connected first: librdkafka looks for the transaction coordinator at once, and then again
-        // every half a second if it knows no broker. A question is what makes it connect.
-        let kafka_cluster_id = loop {
-            let asked = producer.client().fetch_metadata(None, QUESTION_TIMEOUT);
-            if asked.is_ok()
-                && let Some(id) = producer.client().fetch_cluster_id(EVENTS_TURN)
-            {
-                break id;
-            }
-            producer.poll(EVENTS_TURN);
-            patience.go_on("asking for the cluster id", producer.context().last_error())?;
+impl Producer {
+    /// Connects, and fences every earlier producer of this id.
+    pub fn open(settings: &Settings, heart: Heart, patience: &Patience<'_>) -> Result<Self, Error> {
+        let (transactional, kafka_cluster_id) =
+            connect::connect(&settings.transactional, patience)?;
+        connect::fence(&transactional, &settings.transactional_id, patience)?;
+        let producer = match settings.mode {
+            DeliveryMode::ExactlyOnce => transactional,
+            DeliveryMode::AtLeastOnce => connect::connect(&settings.idempotent, patience)?.0,
         };
-        loop {
-            // May be called again after a time-out, and then goes on where it was.
-            let Err(error) = producer.init_transactions(Duration::from_secs(2)) else {
-                break;
-            };
-            producer.poll(EVENTS_TURN);
-            let retriable = match &error {
-                KafkaError::Transaction(transaction) => transaction.is_retriable(),
-                _ => false,
-            };
-            if !retriable {
-                return Err(Error::from_transaction(
-                    transactional_id,
-                    "init_transactions",
-                    error,
-                ));
-            }
-            let said = producer.context().last_error();
-            let said = said.or_else(|| {
-                error
-                    .rdkafka_error_code()
-                    .map(|code| (code, error.to_string()))
-            });
-            patience.go_on("initialising transactions", said)?;
-        }
         Ok(Self {
             producer,
-            transactional_id: transactional_id.to_owned(),
-            progress_topic: progress_topic.to_owned(),
+            mode: settings.mode,
+            transactional_id: settings.transactional_id.clone(),
+            progress_topic: settings.progress_topic.clone(),
             kafka_cluster_id,
             heart,
         })
@@ -128,14 +94,26 @@ impl TransactionalProducer {
         self.producer.client()
     }
 
-    /// Commits `batch` together with `progress`. On success both are visible to `read_committed`
+    /// Publishes `batch` and then `progress`. On success both are visible to `read_committed`
     /// readers. On an error the outcome may be unknown: the caller drops this producer.
     pub fn publish(&self, batch: &Batch, progress: &Progress) -> Result<CommittedProgress, Error> {
+        let progress = &Progress {
+            mode: self.mode,
+            ..progress.clone()
+        };
         self.producer.context().begin_batch();
+        match self.mode {
+            DeliveryMode::ExactlyOnce => self.publish_transaction(batch, progress)?,
+            DeliveryMode::AtLeastOnce => self.produce_all(batch, progress)?,
+        }
+        Ok(CommittedProgress::new(progress.clone()))
+    }
+
+    fn publish_transaction(&self, batch: &Batch, progress: &Progress) -> Result<(), Error> {
         if sabotaged(Sabotage::ProgressBeforeEvents) {
             self.begin()?;
             self.produce_progress(progress)?;
-            self.drain(batch, 1, Instant::now() + STEP_TIMEOUT)?;
+            self.drain(batch, 1, self.deadline())?;
             self.commit()?;
             self.producer.context().begin_batch();
         }
@@ -147,8 +125,7 @@ impl TransactionalProducer {
             let _aborted = self.producer.abort_transaction(COMMIT_TIMEOUT);
         }
         published?;
-        self.commit()?;
-        Ok(CommittedProgress::new(progress.clone()))
+        self.commit()
     }
 
     fn begin(&self) -> Result<(), Error> {
@@ -159,7 +136,7 @@ impl TransactionalProducer {
 
     fn produce_all(&self, batch: &Batch, progress: &Progress) -> Result<(), Error> {
         let (records, arena) = batch.records();
-        let deadline = Instant::now() + STEP_TIMEOUT;
+        let deadline = self.deadline();
         for index in 0..records.len() {
             if index % POLL_EVERY_RECORDS == 0 {
                 self.producer.poll(Duration::ZERO);
@@ -291,10 +268,21 @@ impl TransactionalProducer {
         }
         if Instant::now() >= deadline {
             return Err(Error::TooSlow {
-                seconds: STEP_TIMEOUT.as_secs(),
+                seconds: self.acknowledgement_timeout().as_secs(),
             });
         }
         Ok(())
+    }
+
+    fn acknowledgement_timeout(&self) -> Duration {
+        match self.mode {
+            DeliveryMode::ExactlyOnce => TRANSACTION_STEP_TIMEOUT,
+            DeliveryMode::AtLeastOnce => ACKNOWLEDGEMENT_TIMEOUT,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.acknowledgement_timeout()
     }
 
     /// What a failed record means. A fenced producer's records fail for many reasons; the client
