@@ -61,10 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let error = emit(&mut tx, &order(3, "0.001"))
         .await
         .expect_err("a third place");
-    println!(
-        "order 3 was refused: {error}: {}",
-        error.source().expect("a misfit has a cause")
-    );
+    println!("order 3 was refused: {error}");
     tx.rollback().await?;
 
     // Many in one statement, with the correlation id and the headers of the request.

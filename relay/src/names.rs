@@ -37,10 +37,20 @@ impl RelayName {
         format!("{PROGRESS_TOPIC_PREFIX}{}", self.0)
     }
 
+    /// `postrider-<name>-dlt`: where the dead letters go that have no route.
+    pub fn unrouted_dead_letter_topic(&self) -> String {
+        dead_letter_topic(&self.transactional_id())
+    }
+
     /// `postrider_<name>`: the replication slot, unless the configuration names another.
     pub fn default_replication_slot(&self) -> String {
         format!("postrider_{}", self.0)
     }
+}
+
+/// `<topic>-dlt`: where the relay puts the dead letters of a topic.
+pub fn dead_letter_topic(topic: &str) -> String {
+    format!("{topic}-dlt")
 }
 
 /// What every progress topic's name begins with; no route may lead there.

@@ -14,6 +14,7 @@ mod large;
 mod lessons;
 mod milestone;
 mod outages;
+mod poison;
 mod probes;
 mod recipes;
 mod registry;

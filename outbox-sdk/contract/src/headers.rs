@@ -29,6 +29,18 @@ pub const OCCURRED_AT: &str = "occurred-at";
 /// The [`Position`] of the event; always.
 pub const POSITION: &str = "postrider-position";
 
+/// In a dead letter: the topic that the event was meant for; missing where it has no route.
+pub const DEAD_LETTER_TOPIC: &str = "dead-letter-topic";
+
+/// In a dead letter: what kind of error it was, one word.
+pub const DEAD_LETTER_REASON: &str = "dead-letter-reason";
+
+/// In a dead letter: the error, for people.
+pub const DEAD_LETTER_ERROR: &str = "dead-letter-error";
+
+/// In a dead letter: how often the event was tried.
+pub const DEAD_LETTER_ATTEMPTS: &str = "dead-letter-attempts";
+
 /// The headers that the relay writes: an application may not set them in the `headers` column,
 /// for a consumer trusts them. Trace context is the application's own.
 pub const RESERVED: [&str; 7] = [

@@ -4,7 +4,7 @@ use outbox_contract::{limits, schema, transcode};
 
 /// An event that was not written.
 ///
-/// The message says what failed and what to do; the source says why.
+/// The message says what failed, where, and what to do; the source is what the driver says.
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
     /// The program has a schema that is none. Nothing was sent.
@@ -17,31 +17,32 @@ pub enum EmitError {
         source: &'static schema::Error,
     },
     /// serde cannot write the event, for example a map whose keys are no texts. Nothing was sent.
-    #[error("{event_type} cannot be written as JSON: change how it is serialized")]
+    #[error("{event_type} cannot be written as JSON ({why}): change how it is serialized")]
     Serialize {
         /// The event type.
         event_type: &'static str,
         /// What serde says.
-        #[source]
-        source: serde_json::Error,
+        why: serde_json::Error,
     },
     /// The payload does not fit the schema. Nothing was sent.
-    #[error("{event_type} is not what its schema says: change the type, its data or the schema")]
+    #[error(
+        "{event_type} is not what its schema says ({why}): change the type, its data or the schema"
+    )]
     Payload {
         /// The event type.
         event_type: &'static str,
         /// Where it does not fit, without data.
-        #[source]
-        source: transcode::Error,
+        why: transcode::Error,
     },
     /// A name, an id or a size is outside the limits. Nothing was sent.
-    #[error("{event_type} is outside the limits of an event: shorten or rename what is named")]
+    #[error(
+        "{event_type} is outside the limits of an event ({why}): shorten or rename what is named"
+    )]
     Limit {
         /// The event type.
         event_type: &'static str,
         /// Which limit.
-        #[source]
-        source: limits::Error,
+        why: limits::Error,
     },
     /// One of the events of `emit_all` has an error of the above. Nothing was sent.
     #[error("event {index} of the batch, counted from 0")]
@@ -61,9 +62,7 @@ pub enum EmitError {
         source: DriverError,
     },
     /// The database role may not insert. Roll back; nothing will work before it may.
-    #[error(
-        "the database role may not insert into outbox.event: grant it the outbox's writer role"
-    )]
+    #[error("the database role may not insert into outbox.event: grant outbox_app to it")]
     NotPermitted {
         /// What the driver says.
         #[source]

@@ -133,7 +133,7 @@ where
 {
     let event_type = E::EVENT_TYPE;
     limits::check_text(columns::BUSINESS_KEY, business_key)
-        .map_err(|source| EmitError::Limit { event_type, source })?;
+        .map_err(|why| EmitError::Limit { event_type, why })?;
     let (shared, row) = checked(event, &EmitOptions::default())?;
     driver::once(tx.connection(), business_key, shared, row).await
 }

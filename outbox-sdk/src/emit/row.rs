@@ -23,8 +23,8 @@ pub(crate) struct Shared {
 impl Shared {
     pub(super) fn new<E: Event>(context: &Context) -> Result<Self, EmitError> {
         let event_type = E::EVENT_TYPE;
-        let limit = |source| EmitError::Limit { event_type, source };
-        let serialize = |source| EmitError::Serialize { event_type, source };
+        let limit = |why| EmitError::Limit { event_type, why };
+        let serialize = |why| EmitError::Serialize { event_type, why };
         let schema = E::schema()
             .compiled()
             .map_err(|source| EmitError::Schema { event_type, source })?;
@@ -69,7 +69,7 @@ impl Row {
         options: &EmitOptions,
     ) -> Result<Self, EmitError> {
         let event_type = E::EVENT_TYPE;
-        let limit = |source| EmitError::Limit { event_type, source };
+        let limit = |why| EmitError::Limit { event_type, why };
         let aggregate_id = event.aggregate_id().into_owned();
         limits::check_text(columns::AGGREGATE_ID, &aggregate_id).map_err(limit)?;
         let own_key = || event.key().map(Cow::into_owned);
@@ -79,8 +79,8 @@ impl Row {
         }
         let occurred_at = options.occurred_at.map(options::microseconds);
         let occurred_at = occurred_at.transpose().map_err(limit)?;
-        let payload = serde_json::to_string(event)
-            .map_err(|source| EmitError::Serialize { event_type, source })?;
+        let payload =
+            serde_json::to_string(event).map_err(|why| EmitError::Serialize { event_type, why })?;
         limits::check_payload(&payload).map_err(limit)?;
         check_fits::<E>(&payload)?;
         Ok(Self {
@@ -107,6 +107,6 @@ fn check_fits<E: Event + ?Sized>(payload: &str) -> Result<(), EmitError> {
         avro.clear();
         transcoder
             .transcode(payload, schema, avro)
-            .map_err(|source| EmitError::Payload { event_type, source })
+            .map_err(|why| EmitError::Payload { event_type, why })
     })
 }

@@ -79,7 +79,7 @@ async fn work(options: &Options) -> Result<std::convert::Infallible, Error> {
     }
     eprintln!("starting Apache Kafka, a schema registry, a database and a relay");
     let mut workbench = Workbench::start(options.postgres_url.as_deref()).await?;
-    let exports = dev::exports(workbench.addresses());
+    let exports = dev::exports(workbench.addresses(), workbench.relay().config());
     eprint!("{}", greeting(&mut workbench));
     if options.env {
         print!("{exports}");
@@ -134,8 +134,8 @@ fn greeting(workbench: &mut Workbench) -> String {
         "\n  database   {}\n  Kafka      {}\n  registry   {}\n  relay log  {log}\n\n\
          In another terminal:\n  eval \"$(postrider dev --env)\"\n  \
          postrider contracts register DIR   # before the first event of a type\n  \
-         postrider status --config {config}\n  \
-         postrider verify --config {config}\n\nCtrl-C ends all of it.\n",
+         postrider status                   # and verify: of this relay, {config}\n\n\
+         Ctrl-C ends all of it.\n",
         addresses.database_url, addresses.bootstrap_servers, addresses.registry_url,
     )
 }

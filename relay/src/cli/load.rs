@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, FILE_VARIABLE, Sources};
 use crate::error::{Action, Classify};
 use crate::pipeline::Settings;
 use crate::{postgres, telemetry};
@@ -14,7 +14,7 @@ const DEFAULT_FILE: &str = "postrider.toml";
 /// What every command takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Given {
-    /// The configuration file [default: postrider.toml, if it is there]
+    /// The configuration file [default: `POSTRIDER_CONFIG`, else postrider.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     config: Option<PathBuf>,
     /// Sets one key over the file and the environment, such as `kafka.bootstrap_servers=host:9092`.
@@ -59,7 +59,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Config(config::Error),
     /// Something is missing, and so is the file that was not asked for.
-    #[error("there is no file {DEFAULT_FILE} here, and no --config")]
+    #[error("there is no file {DEFAULT_FILE} here, and neither --config nor {FILE_VARIABLE}")]
     NoFile(#[source] config::Error),
     /// A password file or a lock was taken away between two looks.
     #[error("the configuration changed while it was read")]
@@ -78,7 +78,10 @@ impl Classify for Error {
             Self::Flag { .. } => "write --set kafka.bootstrap_servers=host:9092",
             Self::Config(config::Error::ReadFile { .. }) => "name a file that is there: --config",
             Self::Config(_) => "correct the configuration",
-            Self::NoFile(_) => "name the file with --config, or give every key otherwise",
+            Self::NoFile(_) => {
+                "name the file with --config, or give every key otherwise; beside `postrider dev`: \
+                 eval \"$(postrider dev --env)\""
+            }
             Self::Changed => "try again",
         }
         .to_owned()
@@ -106,6 +109,7 @@ pub(super) fn load(
     let file = given
         .config
         .clone()
+        .or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from))
         .or_else(|| default.exists().then(|| default.to_owned()));
     let without_file = file.is_none();
     let sources = Sources {

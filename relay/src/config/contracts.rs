@@ -12,7 +12,9 @@ pub struct ContractsConfig {
     /// How a subject's name is made.
     pub subject: SubjectStrategy,
     /// The lock file: the pinned version of each subject, used for events that name no version.
-    /// Without it such an event is refused; the relay never takes "the latest".
+    /// Without it such an event is refused; the relay never takes "the latest". TOML: a `[[contract]]`
+    /// for each, with `subject`, `version`, the registry's `id` and the `fingerprint`, which
+    /// `postrider contracts list` shows.
     pub lock: Option<PathBuf>,
 }
 

@@ -12,6 +12,7 @@ mod http;
 mod kafka;
 mod load;
 mod log;
+mod poison;
 mod postgres;
 mod registry;
 mod route;
@@ -33,6 +34,7 @@ pub use http::HttpConfig;
 pub use kafka::{KafkaConfig, RecordTimestamp, SaslConfig, TlsConfig};
 pub use load::{Error, Problem, Sources, load};
 pub use log::{LogConfig, LogFormat, LogLevel};
+pub use poison::OnPoison;
 pub use postgres::{DEFAULT_PUBLICATION, PostgresConfig};
 pub use registry::{RegistryConfig, RegistryTlsConfig};
 pub use route::{RouteConfig, RouteRule};
@@ -41,6 +43,9 @@ pub use shown::{Origins, Shown};
 pub use shutdown::ShutdownConfig;
 pub use topics::TopicsConfig;
 pub use units::{ByteSize, Span};
+
+/// The variable of the environment that names the file where no flag does.
+pub const FILE_VARIABLE: &str = "POSTRIDER_CONFIG";
 
 /// The whole configuration of a relay.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -58,6 +63,10 @@ pub struct Config {
     /// What is promised to those who read the topics.
     #[serde(default)]
     pub delivery: DeliveryConfig,
+    /// What becomes of an event that can never be published as it is: it does not fit its schema,
+    /// has no route, or Kafka refuses it.
+    #[serde(default)]
+    pub on_poison: OnPoison,
     /// How much one Kafka transaction may carry.
     #[serde(default)]
     pub batch: BatchConfig,

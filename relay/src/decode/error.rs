@@ -1,7 +1,5 @@
 //! Why bytes of the stream are no change.
 
-use uuid::Uuid;
-
 use crate::error::{Action, Classify};
 
 /// Why a message cannot be decoded. Each halts the relay: going on would lose the event.
@@ -85,18 +83,11 @@ pub enum Error {
         /// As sent.
         found: usize,
     },
-    /// A time that lies outside what a record can carry.
-    #[error("occurred_at of event {event_id} is infinite or out of range")]
-    OccurredAt {
-        /// The event.
-        event_id: Uuid,
-    },
 }
 
 impl Classify for Error {
     fn action(&self) -> Action {
         match self {
-            Self::OccurredAt { .. } => Action::Poison,
             Self::Truncated
             | Self::TrailingBytes { .. }
             | Self::UnknownMessage { .. }
@@ -120,7 +111,6 @@ impl Classify for Error {
             Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::Null { .. } => {
                 "restore the outbox and its publication with `postrider migrate`".to_owned()
             }
-            Self::OccurredAt { .. } => "correct the service that wrote it".to_owned(),
             Self::Truncated
             | Self::TrailingBytes { .. }
             | Self::UnknownMessage { .. }
@@ -136,7 +126,6 @@ impl Classify for Error {
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::OccurredAt { .. } => "occurred_at_out_of_range",
             Self::UnexpectedRelation { .. } => "unexpected_relation",
             Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::Null { .. } => {
                 "outbox_column"

@@ -51,7 +51,7 @@ pub(super) fn read<'a>(
         causation_id: row.nullable_text(7)?,
         payload: row.nullable_text(8)?,
         headers: row.text(9)?,
-        occurred_at: occurred_at(id, row.bytes(10)?)?,
+        occurred_at: occurred_at(row.bytes(10)?)?,
     }))
 }
 
@@ -70,17 +70,12 @@ fn value<'a>(reader: &mut Reader<'a>, column: &'static str) -> Result<Option<&'a
     }
 }
 
-fn occurred_at(event_id: Uuid, bytes: &[u8]) -> Result<i64, Error> {
+/// Microseconds since 1970. PostgreSQL's infinities are its first and last number, and stay far out.
+fn occurred_at(bytes: &[u8]) -> Result<i64, Error> {
     let bytes = bytes.try_into().map_err(|_| Error::Value {
         column: COLUMNS[10].0,
     })?;
-    match i64::from_be_bytes(bytes) {
-        // PostgreSQL's infinities.
-        i64::MAX | i64::MIN => Err(Error::OccurredAt { event_id }),
-        micros => micros
-            .checked_add(POSTGRES_EPOCH_MICROS)
-            .ok_or(Error::OccurredAt { event_id }),
-    }
+    Ok(i64::from_be_bytes(bytes).saturating_add(POSTGRES_EPOCH_MICROS))
 }
 
 /// The values of a row, by their place in [`COLUMNS`].

@@ -217,15 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn an_infinite_time_names_the_event() {
-        let message = row("x", i64::MAX);
-        let error = decoder().decode(&message).unwrap_err();
-        assert_eq!(
-            error,
-            Error::OccurredAt {
-                event_id: Uuid::from_u128(7)
-            }
-        );
+    fn an_infinite_time_stays_far_out() {
+        for (stored, known) in [
+            (i64::MAX, i64::MAX),
+            (i64::MIN, i64::MIN + 946_684_800_000_000),
+        ] {
+            let message = row("x", stored);
+            let mut decoder = decoder();
+            let Ok(Change::Event(event)) = decoder.decode(&message) else {
+                panic!("it is an event");
+            };
+            assert_eq!(event.occurred_at, known);
+            assert_eq!(crate::runtime::clock::rfc3339(known), None);
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ mod error;
 mod ports;
 mod slot;
 
+use std::path::Path;
+
+use crate::config::FILE_VARIABLE as CONFIG_VARIABLE;
 use crate::local::{self, process::Process};
 use crate::local::{
     Addresses, Folder, Kafka, KafkaOptions, Postgres, PostgresOptions, Registry, RegistryOptions,
@@ -129,16 +132,18 @@ pub fn has_everything() -> bool {
 }
 
 /// What a shell reads to find the servers.
-pub fn exports(addresses: &Addresses) -> String {
+pub fn exports(addresses: &Addresses, config: &Path) -> String {
     let Addresses {
         database_url,
         bootstrap_servers,
         registry_url,
     } = addresses;
     [
-        ("DATABASE_URL", database_url),
+        ("DATABASE_URL", &**database_url),
         ("KAFKA_BOOTSTRAP_SERVERS", bootstrap_servers),
         ("SCHEMA_REGISTRY_URL", registry_url),
+        // So that `status` and `verify` find this relay.
+        (CONFIG_VARIABLE, &config.to_string_lossy()),
     ]
     .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
     .concat()
@@ -164,12 +169,15 @@ mod tests {
             bootstrap_servers: "127.0.0.1:9092".to_owned(),
             registry_url: "http://127.0.0.1:8081".to_owned(),
         };
-        let script = exports(&addresses) + "printf %s \"$DATABASE_URL\"";
+        let config = Path::new("/tmp/dev.toml");
+        let script = exports(&addresses, config) + "printf %s \"$DATABASE_URL\"";
         let output = std::process::Command::new("sh")
             .args(["-c", &script])
             .output()
             .unwrap();
         assert_eq!(output.stdout, addresses.database_url.as_bytes());
-        assert!(exports(&addresses).contains("export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092\n"));
+        let exports = exports(&addresses, config);
+        assert!(exports.contains("export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092\n"));
+        assert!(exports.contains("export POSTRIDER_CONFIG=/tmp/dev.toml\n"));
     }
 }

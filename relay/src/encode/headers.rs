@@ -62,7 +62,7 @@ pub(super) fn write(
         .map(drop)
 }
 
-fn header(block: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(super) fn header(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     let name_len = u16::try_from(name.len()).expect("names of headers are limited to 64 KiB");
     let value_len = u32::try_from(value.len()).expect("a column is limited to 1 GiB");
     block.extend_from_slice(&name_len.to_be_bytes());

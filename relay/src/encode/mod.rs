@@ -7,6 +7,7 @@
 //! Guards against: a payload that goes out as something else than its contract says. A misfit is
 //! an error that names the event and the place in the payload, never a guess.
 
+mod dead_letter;
 mod headers;
 mod lock;
 mod record;
@@ -26,6 +27,7 @@ use crate::lsn::Lsn;
 use crate::route::Route;
 use crate::runtime::clock;
 
+pub use dead_letter::DeadLetter;
 pub use headers::{Headers, InvalidHeaders};
 pub use lock::{ContractLock, LockError};
 pub use record::{Arena, Record, Slice};
@@ -238,6 +240,7 @@ impl Encoder {
             partition,
             timestamp_millis: timestamp_micros.div_euclid(1_000),
             event_id: event.id,
+            is_dead_letter: false,
             key,
             value,
             headers: arena.since(header_block),

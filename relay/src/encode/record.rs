@@ -21,6 +21,8 @@ pub struct Record {
     pub key: Slice,
     /// The record's value; `None` is a tombstone.
     pub value: Option<Slice>,
+    /// Whether it is a dead letter, which is not what the event was meant to become.
+    pub is_dead_letter: bool,
     /// The record's headers, to be read with [`super::Headers`].
     pub headers: Slice,
 }

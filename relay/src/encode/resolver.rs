@@ -98,7 +98,7 @@ impl Classify for ResolveError {
         match self {
             Self::Registry { source, .. } => source.remedy(),
             Self::NoSuchFingerprint { subject, .. } => format!(
-                "register the schema that the writing service was built with as a version of {subject:?}"
+                "register the schema that the writing service was built with as a version of {subject:?}; where the registry refuses that, stop the service and either set on_poison = \"dead_letter\" and restart the relay, which puts aside what it wrote, or let the subject take that one version (PUT /config/{subject} with compatibility NONE) and then be strict again"
             ),
             Self::AmbiguousFingerprint { subject, .. } => {
                 format!(
@@ -106,7 +106,7 @@ impl Classify for ResolveError {
                 )
             }
             Self::NoVersion { subject } => format!(
-                "emit with schema_version => N, or pin a version of {subject:?} in the file that contracts.lock names"
+                "emit with schema_version => N; for what is written already, pin a version of {subject:?} in the file that contracts.lock names, or set on_poison = \"dead_letter\" and restart the relay, which puts it aside"
             ),
             Self::NotAsPinned { .. } => {
                 "see that registry.url leads to the registry that was pinned, or pin again"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Config, KafkaConfig, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
+    Config, KafkaConfig, OnPoison, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
 };
 use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
@@ -38,6 +38,10 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     /// Longest shutdown.
     pub shutdown_timeout: Duration,
+    /// What becomes of an event that can never be published as it is.
+    pub on_poison: OnPoison,
+    /// The topic of dead letters that have no route.
+    pub unrouted_dead_letter_topic: String,
     /// Where a record's timestamp comes from.
     pub timestamp: RecordTimestamp,
     /// Where a session tells how it is.
@@ -140,6 +144,8 @@ impl Settings {
                 .expect("checked to be at most 256 MiB"),
             batch_time_max: config.batch.time_max.duration(),
             shutdown_timeout: config.shutdown.timeout.duration(),
+            on_poison: config.on_poison,
+            unrouted_dead_letter_topic: config.name.unrouted_dead_letter_topic(),
             timestamp: kafka.timestamp,
             registry,
             lock: config.contracts.lock.clone(),

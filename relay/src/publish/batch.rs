@@ -92,6 +92,12 @@ impl Batch {
             .move_tail(self.whole.bytes, &mut next.arena, &mut next.records);
     }
 
+    /// How many of its records are dead letters.
+    pub fn dead_letters(&self) -> u64 {
+        let dead_letters = self.records.iter().filter(|record| record.is_dead_letter);
+        u64::try_from(dead_letters.count()).unwrap_or(u64::MAX)
+    }
+
     /// Whether records wait for the commit of their transaction.
     pub fn has_open_records(&self) -> bool {
         self.records.len() > self.whole.records
@@ -199,6 +205,7 @@ mod tests {
                 }),
                 partition: 0,
                 timestamp_millis: 0,
+                is_dead_letter: false,
                 event_id: Uuid::nil(),
                 key,
                 value: None,

@@ -11,10 +11,13 @@ pub(super) fn page() -> String {
     let schema = schema_for!(Config).to_value();
     let mut page = String::from(
         "# Configuration\n\nMade by `postrider reference configuration` from the types that read it. \
-         One TOML file, `postrider.toml` unless `--config` names another. Over it goes the environment \
+         One TOML file, `postrider.toml` unless `--config` or `POSTRIDER_CONFIG` names another. Over it goes the environment \
          (`POSTRIDER__KAFKA__BOOTSTRAP_SERVERS`), and over that `--set kafka.bootstrap_servers=…`. \
          `${VAR}` in the file stands for a variable of the environment. An unknown key is an error, and \
-         every problem is reported at once. `postrider config show` tells what works, and why.\n",
+         every problem is reported at once. `postrider config show` tells what works, and why.\n\n\
+         For commands that run once, not for `run`, the variables of other tools count too, weaker than \
+         the file: `DATABASE_URL`, `PGHOST` and the others of libpq, `KAFKA_BOOTSTRAP_SERVERS`, \
+         `SCHEMA_REGISTRY_URL`.\n",
     );
     let mut top = Vec::new();
     let mut sections = Vec::new();

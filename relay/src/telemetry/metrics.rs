@@ -122,7 +122,6 @@ mod tests {
 
     fn halted() -> (Status, CommitToKafka) {
         let vitals = Vitals::new("orders", "postrider_orders", "postrider");
-        vitals.dead_lettered(2);
         vitals.commit_to_kafka().observe_micros(3_000);
         let slot = SlotPosition {
             retained_bytes: 16_777_216,
@@ -133,6 +132,7 @@ mod tests {
             reason: Some("topic_missing".to_owned()),
             version: "1.2.3".to_owned(),
             events_published: 7,
+            dead_letters: 2,
             oldest_unpublished_seconds: 1.5,
             ..vitals.status(Some(slot))
         };

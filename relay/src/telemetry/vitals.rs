@@ -125,6 +125,7 @@ impl Vitals {
     pub fn committed(&self, batch: &Batch, progress: &Progress, next: &Batch) {
         let now = clock::now_micros();
         let events = u64::try_from(batch.records().0.len()).unwrap_or(u64::MAX);
+        let dead_letters = batch.dead_letters();
         // The one writer is the pipeline, which calls this too, so nothing is lost in between.
         let waiting = self.0.events_waiting.load(Ordering::Relaxed);
         let waiting = waiting.saturating_sub(events);
@@ -138,7 +139,8 @@ impl Vitals {
             signs.enter(State::Active, None);
         }
         signs.resume_lsn = Some(progress.resume_lsn);
-        signs.events_published += events;
+        signs.events_published += events - dead_letters;
+        signs.dead_letters += dead_letters;
         signs.last_kafka_commit = Some(now);
         signs.last_commit = batch
             .commit_times()
@@ -149,11 +151,6 @@ impl Vitals {
             .last_read
             .filter(|read| signs.last_commit < Some(*read));
         signs.oldest_unpublished = next.commit_times().map(|(first, _)| first).or(open);
-    }
-
-    /// Kafka committed `events` dead letters.
-    pub fn dead_lettered(&self, events: u64) {
-        self.signs().dead_letters += events;
     }
 
     /// How long database transactions took to Kafka.

@@ -22,7 +22,12 @@ const CANARY_EVENT_TYPE: &str = "postrider.canary";
 
 const SELECT: &str = "
     select id, aggregate_type, aggregate_id, event_type, key, correlation_id, causation_id,
-           payload::text, headers::text, (extract(epoch from occurred_at) * 1000000)::bigint,
+           payload::text, headers::text,
+           case occurred_at
+             when 'infinity' then 9223372036854775807
+             when '-infinity' then -9223372036854775808
+             else (extract(epoch from occurred_at) * 1000000)::bigint
+           end,
            seq, xid::text::bigint
     from outbox.event
     where public and event_type <> $1";

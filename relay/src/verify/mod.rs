@@ -138,10 +138,16 @@ async fn hear(
         .chain(&options.rules.dead_letter_topics)
         .cloned()
         .collect();
-    let read = topics.clone();
+    let (read, dead_letter_topics) = (topics.clone(), options.rules.dead_letter_topics.clone());
     let stalled_after = options.stalled_after;
     let reader = tokio::task::spawn_blocking(move || {
-        observed::read(&settings, &read, stalled_after, &sender)
+        observed::read(
+            &settings,
+            &read,
+            &dead_letter_topics,
+            stalled_after,
+            &sender,
+        )
     });
 
     let mut ended = false;

@@ -31,6 +31,18 @@ impl Flow<'_> {
         }
     }
 
+    /// The partition count by which the keys of `topic` are mapped.
+    pub(super) async fn partition_count(
+        &mut self,
+        topic: &str,
+        stop: &CancellationToken,
+    ) -> Result<u32, Error> {
+        match self.partition_counts.get(topic) {
+            Some(count) => Ok(*count),
+            None => self.learn_partitions(topic, stop).await,
+        }
+    }
+
     /// The partition count by which the keys of `topic` are mapped. Asked for once in a session, so
     /// that a topic that was deleted is missed before a record is produced to it.
     ///
@@ -40,7 +52,7 @@ impl Flow<'_> {
     ///
     /// Invariant: the count stays what it was at the topic's first event, whatever partitions are added, so
     /// that no key moves behind its own earlier events.
-    pub(super) async fn learn_partitions(
+    async fn learn_partitions(
         &mut self,
         topic: &str,
         stop: &CancellationToken,

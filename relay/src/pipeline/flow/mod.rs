@@ -5,6 +5,7 @@
 //! what is there leaves at once; while the publisher is busy the next batch fills, up to its limit,
 //! and then nothing more is read.
 
+mod dead_letters;
 mod lookup;
 mod missing_topics;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use dead_letters::DeadLetters;
 use missing_topics::MissingTopics;
 
 use super::canary::Canary;
@@ -22,7 +24,7 @@ use super::session::Ended;
 use super::transaction::Transaction;
 use super::{Error, Settings};
 use crate::decode::{Change, Decoder, Event};
-use crate::encode::{self, Encoder, Resolver};
+use crate::encode::{self, Encoder, Position, Resolver};
 use crate::error::{Action, Classify};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::lsn::Lsn;
@@ -52,6 +54,7 @@ pub(super) struct Flow<'a> {
     spans: EventSpans,
     router: Router,
     missing_topics: Option<MissingTopics>,
+    dead_letters: DeadLetters,
     encoder: Encoder,
     decoder: Decoder,
     /// As committed, and continued with what is under way.
@@ -88,6 +91,7 @@ impl<'a> Flow<'a> {
             spans: EventSpans::new(&settings.traces),
             router: settings.router(),
             missing_topics: MissingTopics::new(settings),
+            dead_letters: DeadLetters::new(settings),
             encoder: Encoder::new(&settings.name, progress.source_epoch, settings.timestamp),
             decoder: Decoder::new(),
             idle: Idle::new(progress.resume_lsn),
@@ -250,11 +254,37 @@ impl<'a> Flow<'a> {
         }
         let (position, commit_micros) = (transaction.position(), transaction.commit_micros());
         self.vitals.event_read();
+        match self.encode(event, position, now_micros, stop).await {
+            Err(error) if self.dead_letters.takes(&error) => {
+                self.dead_letter(event, position, &error, stop).await?;
+            }
+            encoded => encoded?,
+        }
+        if let ([.., record], arena) = self.batch.records() {
+            self.spans.encoded(record, arena, commit_micros, now_micros);
+        }
+        self.batch_began.get_or_insert_with(Instant::now);
+        if self.batch.bytes() >= self.bytes_max {
+            self.split().await?;
+        } else if sabotaged(Sabotage::TearTransaction) && position.ordinal == 1 {
+            self.outcome().await?;
+            let resume_lsn = self.progress.resume_lsn;
+            self.batch.end_transaction(resume_lsn, now_micros);
+            self.send();
+        }
+        Ok(())
+    }
+
+    /// Routes an event and encodes it into the batch.
+    async fn encode(
+        &mut self,
+        event: &Event<'_>,
+        position: Position,
+        now_micros: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
         let route = self.router.route(event)?;
-        let count = match self.partition_counts.get(&*route.topic) {
-            Some(count) => *count,
-            None => self.learn_partitions(&route.topic, stop).await?,
-        };
+        let count = self.partition_count(&route.topic, stop).await?;
         let schema = match event.payload {
             None => None,
             Some(_) => Some(self.schema(event, &route, stop).await?),
@@ -272,18 +302,6 @@ impl<'a> Flow<'a> {
                 arena,
             )
         })?;
-        if let ([.., record], arena) = self.batch.records() {
-            self.spans.encoded(record, arena, commit_micros, now_micros);
-        }
-        self.batch_began.get_or_insert_with(Instant::now);
-        if self.batch.bytes() >= self.bytes_max {
-            self.split().await?;
-        } else if sabotaged(Sabotage::TearTransaction) && position.ordinal == 1 {
-            self.outcome().await?;
-            let resume_lsn = self.progress.resume_lsn;
-            self.batch.end_transaction(resume_lsn, now_micros);
-            self.send();
-        }
         Ok(())
     }
 

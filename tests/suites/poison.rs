@@ -1,0 +1,153 @@
+//! Events that can never be published as they are, under `on_poison = "dead_letter"` (PUB-08).
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use e2e::{Observed, RelayProcess, Scenario, read_to_the_end, register, shared_stack, wait_until};
+use rdkafka::Message as _;
+use rdkafka::message::{Headers as _, OwnedMessage};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+const SCHEMA: &str = r#"{"type": "record", "name": "poison.Placed", "fields": [
+    {"name": "order_id", "type": "string"}]}"#;
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// A scenario that puts poison aside, and its topic of orders.
+async fn ready_scenario(name: &str) -> Result<(Scenario, String)> {
+    static REGISTERED: OnceCell<()> = OnceCell::const_new();
+    let registry = &shared_stack().await?.registry;
+    REGISTERED
+        .get_or_try_init(|| register(registry, "poison.Placed", SCHEMA))
+        .await?;
+    let mut scenario = Scenario::new(name).await?;
+    scenario.set("on_poison", "dead_letter");
+    let topic = scenario.create_topic("order", 3).await?;
+    scenario.init().await?;
+    Ok((scenario, topic))
+}
+
+/// Emits with these arguments over the usual ones.
+async fn emit(scenario: &Scenario, changed: &str) -> Result<()> {
+    let mut arguments = vec![
+        "event_type => 'poison.Placed'",
+        "aggregate_type => 'order'",
+        "aggregate_id => '42'",
+        r#"payload => '{"order_id": "1"}'::text"#,
+        "schema_version => 1",
+    ];
+    let name = |argument: &str| argument.split(" =>").next().unwrap_or_default().to_owned();
+    arguments.retain(|argument| name(argument) != name(changed));
+    arguments.push(changed);
+    let emit = format!("select outbox.emit({})", arguments.join(", "));
+    let pool = scenario.pool().await?;
+    sqlx::query(sqlx::AssertSqlSafe(emit))
+        .execute(&pool)
+        .await?;
+    Ok(())
+}
+
+async fn until_published(relay: &RelayProcess, events: u64, dead_letters: u64) -> Value {
+    wait_until("all are on Kafka", LIMIT, async || {
+        match relay.status().await {
+            Ok(status)
+                if status["events_published"] == events
+                    && status["dead_letters"] == dead_letters =>
+            {
+                Observed::Reached(status)
+            }
+            seen => Observed::NotYet(seen),
+        }
+    })
+    .await
+}
+
+fn header(record: &OwnedMessage, name: &str) -> Option<String> {
+    let header = record.headers()?.iter().find(|header| header.key == name)?;
+    Some(String::from_utf8_lossy(header.value?).into_owned())
+}
+
+#[tokio::test]
+async fn what_can_never_be_published_is_put_aside_exactly_once() -> Result<()> {
+    let (scenario, topic) = ready_scenario("poison").await?;
+    scenario.create_topic("order-dlt", 1).await?;
+    let dead_letters = format!("{topic}-dlt");
+    let bad = [
+        (r#"payload => '{"order_id": 7}'::text"#, "payload_misfit"),
+        ("event_type => 'poison.Unknown'", "schema_not_found"),
+        ("schema_version => null", "no_schema_version"),
+        ("occurred_at => 'infinity'", "occurred_at_out_of_range"),
+    ];
+    emit(&scenario, "aggregate_id => '1'").await?;
+    for (changed, _) in bad {
+        emit(&scenario, changed).await?;
+    }
+    emit(&scenario, "aggregate_id => '2'").await?;
+
+    // What a crash leaves without progress is put aside again, and seen once.
+    let window = ("POSTRIDER_FAILPOINTS", "progress_no_end_txn=1");
+    let mut relay = scenario.start_relay_with(&[], &[window])?;
+    relay.expect_log("an event became a dead letter");
+    relay.wait_exit(LIMIT).await?;
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("an event became a dead letter");
+    until_published(&relay, 2, 4).await;
+
+    let servers = scenario.bootstrap_servers();
+    let letters = read_to_the_end(servers, &dead_letters)?;
+    let reasons: Vec<_> = letters
+        .iter()
+        .map(|letter| header(letter, "dead-letter-reason").unwrap_or_default())
+        .collect();
+    assert_eq!(reasons, bad.map(|(_, reason)| reason), "{letters:?}");
+    let first = letters.first().context("there are four")?;
+    assert_eq!(first.payload(), Some(&br#"{"order_id": 7}"#[..]));
+    assert_eq!(first.key(), Some(&b"42"[..]));
+    assert_eq!(header(first, "type").as_deref(), Some("poison.Placed"));
+    assert_eq!(header(first, "dead-letter-topic"), Some(topic));
+    let error = header(first, "dead-letter-error").unwrap_or_default();
+    assert!(error.contains("order_id"), "{error}");
+    let metrics = relay.get("/metrics").await?;
+    assert!(
+        metrics.contains("postrider_dead_letters_total 4"),
+        "{metrics}"
+    );
+
+    let proof = scenario.command(&["verify"])?.succeed().await?;
+    let expected = "committed 6   on Kafka 2   dead-lettered 4   lost 0   doubled 0";
+    assert!(proof.starts_with(expected), "{proof}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_without_a_route_goes_to_the_relays_own_topic() -> Result<()> {
+    let (mut scenario, _) = ready_scenario("poison_route").await?;
+    scenario.set("topics.create", true);
+    scenario.set("route.allow", serde_json::json!([scenario.topic("order")]));
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("an event became a dead letter");
+    emit(&scenario, "aggregate_type => 'elsewhere'").await?;
+    until_published(&relay, 0, 1).await;
+    let letters = format!("{}-dlt", scenario.name().transactional_id());
+    let letters = read_to_the_end(scenario.bootstrap_servers(), &letters)?;
+    let [letter] = &*letters else {
+        panic!("one event has no route: {letters:?}");
+    };
+    let reason = header(letter, "dead-letter-reason");
+    assert_eq!(reason.as_deref(), Some("topic_not_allowed"));
+    assert_eq!(header(letter, "dead-letter-topic"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_topic_for_dead_letters_the_relay_halts() -> Result<()> {
+    let (scenario, topic) = ready_scenario("poison_topic").await?;
+    emit(&scenario, r#"payload => '{"order_id": 7}'::text"#).await?;
+    let run = scenario.command(&["run", "--exit-on-halt", "--set", "http.listen=127.0.0.1:0"])?;
+    let output = run.run().await?;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let expected = format!("topic {:?} does not exist", format!("{topic}-dlt"));
+    assert!(output.stderr.contains(&expected), "{}", output.stderr);
+    Ok(())
+}
