@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use e2e::{Observed, RelayProcess, Scenario, read_to_the_end, register, shared_stack, wait_until};
+use postrider::local;
 use rdkafka::Message as _;
 use rdkafka::message::{Headers as _, OwnedMessage};
 use serde_json::Value;
@@ -14,13 +15,18 @@ const SCHEMA: &str = r#"{"type": "record", "name": "poison.Placed", "fields": [
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A scenario that puts poison aside, and its topic of orders.
-async fn ready_scenario(name: &str) -> Result<(Scenario, String)> {
+async fn register_contract() -> Result<()> {
     static REGISTERED: OnceCell<()> = OnceCell::const_new();
     let registry = &shared_stack().await?.registry;
     REGISTERED
         .get_or_try_init(|| register(registry, "poison.Placed", SCHEMA))
         .await?;
+    Ok(())
+}
+
+/// A scenario that puts poison aside, and its topic of orders.
+async fn ready_scenario(name: &str) -> Result<(Scenario, String)> {
+    register_contract().await?;
     let mut scenario = Scenario::new(name).await?;
     scenario.set("on_poison", "dead_letter");
     let topic = scenario.create_topic("order", 3).await?;
@@ -148,6 +154,84 @@ async fn without_a_topic_for_dead_letters_the_relay_halts() -> Result<()> {
     let output = run.run().await?;
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let expected = format!("topic {:?} does not exist", format!("{topic}-dlt"));
+    assert!(output.stderr.contains(&expected), "{}", output.stderr);
+    Ok(())
+}
+
+/// The topic of orders, which takes little at once.
+async fn create_small_topic(scenario: &Scenario) -> Result<()> {
+    let topic = scenario.topic("order");
+    let small = [("max.message.bytes", "5000")];
+    local::create_topic(scenario.bootstrap_servers(), &topic, 1, &small).await?;
+    Ok(())
+}
+
+/// A scenario whose topic of orders takes little at once, and whose batches are not compressed.
+async fn small_scenario(name: &str, on_poison: &str) -> Result<Scenario> {
+    register_contract().await?;
+    let mut scenario = Scenario::new(name).await?;
+    scenario.set("on_poison", on_poison);
+    scenario.set("kafka.options.\"compression.type\"", "none");
+    create_small_topic(&scenario).await?;
+    scenario.create_topic("order-dlt", 1).await?;
+    scenario.init().await?;
+    Ok(scenario)
+}
+
+/// Events in one transaction; those at these places are too large for the topic.
+async fn emit_many(scenario: &Scenario, too_large: &[i32]) -> Result<Vec<String>> {
+    let emit = "select outbox.emit('poison.Placed', 'order', n::text, json_build_object('order_id',
+            repeat('x', case when n = any($1) then 6000 else 400 end)), schema_version => 1)::text
+        from generate_series(1, 300) as n";
+    let rows = scenario.client().await?.query(emit, &[&too_large]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Together they are more than the topic takes, each alone is not: no event is at fault.
+#[tokio::test]
+async fn small_events_that_are_too_much_together_are_published() -> Result<()> {
+    let scenario = small_scenario("poison_together", "halt").await?;
+    emit_many(&scenario, &[]).await?;
+    let mut relay = scenario.start_relay()?;
+    until_published(&relay, 300, 0).await;
+    // Afterwards records share requests again.
+    relay.wait_for_state("active", LIMIT).await?;
+    let proof = scenario.command(&["verify"])?.succeed().await?;
+    let expected = "committed 300   on Kafka 300   lost 0   doubled 0";
+    assert!(proof.starts_with(expected), "{proof}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn kafka_refuses_two_events_among_many_and_exactly_those_are_put_aside() -> Result<()> {
+    let scenario = small_scenario("poison_refused", "dead_letter").await?;
+    let ids = emit_many(&scenario, &[7, 250]).await?;
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("an event became a dead letter");
+    until_published(&relay, 298, 2).await;
+    let letters = scenario.topic("order-dlt");
+    let letters = read_to_the_end(scenario.bootstrap_servers(), &letters)?;
+    let found: Vec<_> = letters
+        .iter()
+        .map(|letter| (header(letter, "id"), header(letter, "dead-letter-reason")))
+        .collect();
+    let refused = Some("record_refused".to_owned());
+    let expected = [6, 249].map(|place| (Some(ids[place].clone()), refused.clone()));
+    assert_eq!(found, expected);
+    let proof = scenario.command(&["verify"])?.succeed().await?;
+    let expected = "committed 300   on Kafka 298   dead-lettered 2   lost 0   doubled 0";
+    assert!(proof.starts_with(expected), "{proof}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_halt_names_the_very_event_that_kafka_refuses() -> Result<()> {
+    let scenario = small_scenario("poison_named", "halt").await?;
+    let ids = emit_many(&scenario, &[250]).await?;
+    let run = scenario.command(&["run", "--exit-on-halt", "--set", "http.listen=127.0.0.1:0"])?;
+    let output = run.run().await?;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let expected = format!("Kafka refuses event {}", ids[249]);
     assert!(output.stderr.contains(&expected), "{}", output.stderr);
     Ok(())
 }

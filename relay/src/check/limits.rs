@@ -96,9 +96,12 @@ fn size(topic: &str, batch_bytes: u64, described: &Described) -> Option<Finding>
     let takes = format!("topic {topic:?} takes {largest} bytes at once (max.message.bytes)");
     let raise = format!("set max.message.bytes of topic {topic:?} to {MESSAGE_BYTES}");
     if largest < batch_bytes {
-        return Some(Finding::problem(
+        return Some(Finding::hint(
             System::Kafka,
-            format!("{takes}, and the relay sends up to {batch_bytes}"),
+            format!(
+                "{takes}, and the relay sends up to {batch_bytes}: what is refused together goes one \
+                 by one, which is slow"
+            ),
             format!("{raise}, or batch.size in kafka.options to {largest} or less"),
         ));
     }

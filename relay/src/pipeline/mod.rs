@@ -4,6 +4,7 @@
 //! action: try again with growing pauses, wait as a standby, halt and look again, or exit.
 
 mod canary;
+mod care;
 mod error;
 mod flow;
 mod idle;
@@ -21,6 +22,7 @@ use crate::error::{Action, Classify};
 use crate::runtime::Watchdog;
 use crate::telemetry::State;
 
+use care::Care;
 pub use error::Error;
 use flow::Flow;
 pub use origin::Origin;
@@ -50,14 +52,17 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let mut resolver = settings.resolver();
+    let mut care = Care::default();
     let mut report = Report::new(&settings.vitals);
     let mut has_been_active = false;
     let mut pause = PAUSE_MIN;
     loop {
         let began = std::time::Instant::now();
+        let was_careful = care.is_careful();
         let session = session::run(
             settings,
             &mut resolver,
+            &mut care,
             watchdog,
             stop,
             &mut has_been_active,
@@ -66,7 +71,9 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !care.goes_on(&error, was_careful, settings.on_poison)
+        {
             match error.action() {
                 // What was right when the relay started may be right again; a relay that has worked
                 // does not leave.

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::origin::{self, Origin};
-use super::{Error, Flow, Settings};
+use super::{Care, Error, Flow, Settings};
 use crate::encode::Resolver;
 use crate::lsn::Lsn;
 use crate::publish::{self, Opened, Publisher};
@@ -23,6 +23,7 @@ const GULPS_WAITING_MAX: usize = 4;
 pub(super) async fn run(
     settings: &Settings,
     resolver: &mut Resolver,
+    care: &mut Care,
     watchdog: &Watchdog,
     stop: &CancellationToken,
     has_been_active: &mut bool,
@@ -45,6 +46,7 @@ pub(super) async fn run(
     let mut session = Session {
         settings,
         resolver,
+        care,
         watchdog,
         stop,
         has_been_active,
@@ -66,6 +68,8 @@ pub(super) async fn run(
 pub(super) enum Ended {
     /// It was told to.
     Stopped,
+    /// Records need not go one by one any more.
+    CareOver,
     /// No more gulps come.
     SourceGone,
 }
@@ -74,6 +78,7 @@ pub(super) enum Ended {
 struct Session<'a> {
     settings: &'a Settings,
     resolver: &'a mut Resolver,
+    care: &'a mut Care,
     watchdog: &'a Watchdog,
     stop: &'a CancellationToken,
     has_been_active: &'a mut bool,
@@ -87,8 +92,12 @@ impl Session<'_> {
         gulps: mpsc::Receiver<Gulp>,
         confirmed: watch::Sender<Lsn>,
     ) -> Result<Ended, Error> {
+        let mut kafka = self.settings.kafka.clone();
+        if self.care.is_careful() {
+            kafka = kafka.one_by_one();
+        }
         let (publisher, opened) = publish::open(
-            self.settings.kafka.clone(),
+            kafka,
             confirmed.clone(),
             self.watchdog.heart("publisher"),
             self.stop.clone(),
@@ -124,7 +133,14 @@ impl Session<'_> {
         self.settings.vitals.active(&progress);
         progress.source.timeline = origin.system.timeline;
         let heart = self.watchdog.heart("pipeline");
-        let flow = Flow::new(self.settings, self.resolver, publisher, progress, heart);
+        let flow = Flow::new(
+            self.settings,
+            self.resolver,
+            self.care,
+            publisher,
+            progress,
+            heart,
+        );
         flow.run(gulps, self.stop).await
     }
 }

@@ -48,6 +48,17 @@ pub struct Settings {
     pub progress_topic: String,
 }
 
+impl Settings {
+    /// The same, with each record in a request of its own: slow, and a refusal is about one record.
+    #[must_use]
+    pub fn one_by_one(mut self) -> Self {
+        for producer in [&mut self.transactional, &mut self.idempotent] {
+            producer.set("batch.num.messages", "1");
+        }
+        self
+    }
+}
+
 /// What opening a publisher found.
 pub struct Opened {
     /// The last committed progress.

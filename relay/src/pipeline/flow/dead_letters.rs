@@ -70,6 +70,17 @@ fn to(topic: &str) -> Arc<Route> {
 }
 
 impl Flow<'_> {
+    /// Why an event that cannot be encoded is put aside.
+    pub(super) fn letter(&mut self, event: &Event<'_>, error: &Error) -> DeadLetter {
+        let meant_for = self.router.route(event).ok();
+        DeadLetter {
+            topic: meant_for.map(|route| Arc::clone(&route.topic)),
+            reason: error.reason(),
+            error: Chain(error).to_string(),
+            attempts: 1,
+        }
+    }
+
     /// Puts an event aside: its dead letter takes its place in the batch.
     ///
     /// Invariant: the dead letter is in the Kafka transaction of the events around it, so a position
@@ -79,16 +90,9 @@ impl Flow<'_> {
         &mut self,
         event: &Event<'_>,
         position: Position,
-        error: &Error,
+        letter: &DeadLetter,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
-        let meant_for = self.router.route(event).ok();
-        let letter = DeadLetter {
-            topic: meant_for.map(|route| Arc::clone(&route.topic)),
-            reason: error.reason(),
-            error: Chain(error).to_string(),
-            attempts: 1,
-        };
         let route = self.dead_letters.route(letter.topic.as_ref());
         let count = self.partition_count(&route.topic, stop).await?;
         let partition = route::partition(encode::key(event), count);
@@ -103,6 +107,6 @@ impl Flow<'_> {
         let encoder = &self.encoder;
         let to = (&route, partition);
         self.batch
-            .push(|arena| Ok::<_, Error>(encoder.dead_letter(event, position, &letter, to, arena)))
+            .push(|arena| Ok::<_, Error>(encoder.dead_letter(event, position, letter, to, arena)))
     }
 }

@@ -19,6 +19,7 @@ use dead_letters::DeadLetters;
 use missing_topics::MissingTopics;
 
 use super::canary::Canary;
+use super::care::Care;
 use super::idle::Idle;
 use super::session::Ended;
 use super::transaction::Transaction;
@@ -48,6 +49,7 @@ enum Publishing {
 /// The pipeline of one session.
 pub(super) struct Flow<'a> {
     resolver: &'a mut Resolver,
+    care: &'a mut Care,
     publisher: Publisher,
     heart: Heart,
     vitals: Vitals,
@@ -73,18 +75,21 @@ pub(super) struct Flow<'a> {
     bytes_max: usize,
     time_max: Duration,
     has_sabotaged_reconnect: bool,
+    is_care_over: bool,
 }
 
 impl<'a> Flow<'a> {
     pub(super) fn new(
         settings: &Settings,
         resolver: &'a mut Resolver,
+        care: &'a mut Care,
         publisher: Publisher,
         progress: Progress,
         heart: Heart,
     ) -> Self {
         Self {
             resolver,
+            care,
             publisher,
             heart,
             vitals: settings.vitals.clone(),
@@ -107,6 +112,7 @@ impl<'a> Flow<'a> {
             bytes_max: settings.batch_bytes_max,
             time_max: settings.batch_time_max,
             has_sabotaged_reconnect: false,
+            is_care_over: false,
         }
     }
 
@@ -142,7 +148,9 @@ impl<'a> Flow<'a> {
         loop {
             self.heart.beat();
             let is_under_way = self.publishing == Publishing::UnderWay;
-            let room = self.batch.bytes() < self.bytes_max || !is_under_way;
+            // What goes one by one goes in small batches, or a transaction would take too long.
+            let fills = self.batch.bytes() < self.bytes_max && !self.care.is_careful();
+            let room = fills || !is_under_way;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
@@ -161,6 +169,9 @@ impl<'a> Flow<'a> {
                 },
                 // Idle log is confirmed by time.
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+            if self.is_care_over {
+                return Ok(Ended::CareOver);
             }
             self.canary.turn(self.idle.lsn)?;
             let drained = self.is_drained && gulps.is_empty();
@@ -254,11 +265,12 @@ impl<'a> Flow<'a> {
         }
         let (position, commit_micros) = (transaction.position(), transaction.commit_micros());
         self.vitals.event_read();
-        match self.encode(event, position, now_micros, stop).await {
-            Err(error) if self.dead_letters.takes(&error) => {
-                self.dead_letter(event, position, &error, stop).await?;
+        match self.care.condemned(event.id).cloned() {
+            Some(letter) => self.dead_letter(event, position, &letter, stop).await?,
+            None => {
+                self.encode_or_put_aside(event, position, now_micros, stop)
+                    .await?;
             }
-            encoded => encoded?,
         }
         if let ([.., record], arena) = self.batch.records() {
             self.spans.encoded(record, arena, commit_micros, now_micros);
@@ -273,6 +285,22 @@ impl<'a> Flow<'a> {
             self.send();
         }
         Ok(())
+    }
+
+    async fn encode_or_put_aside(
+        &mut self,
+        event: &Event<'_>,
+        position: Position,
+        now_micros: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        match self.encode(event, position, now_micros, stop).await {
+            Err(error) if self.dead_letters.takes(&error) => {
+                let letter = self.letter(event, &error);
+                self.dead_letter(event, position, &letter, stop).await
+            }
+            encoded => encoded,
+        }
     }
 
     /// Routes an event and encodes it into the batch.
@@ -381,7 +409,11 @@ impl<'a> Flow<'a> {
             doing: "publishing",
         };
         let mut outcome = outcome.ok_or(gone)?;
+        if let Err(publish::Error::RecordRefused { .. }) = &outcome.result {
+            self.care.refused(&outcome.batch);
+        }
         let committed = outcome.result?;
+        self.is_care_over = self.care.is_over(committed.get().resume_lsn);
         self.publishing = Publishing::Free;
         let events = outcome.batch.records().0.len();
         tracing::debug!(events, resume_lsn = %committed.get().resume_lsn, took = ?outcome.duration, "committed");

@@ -1,0 +1,91 @@
+//! What follows from a batch that Kafka refuses: records go one by one, so that a refusal names the
+//! very event, until everything that was in the batch is on Kafka.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::Error;
+use crate::config::OnPoison;
+use crate::encode::DeadLetter;
+use crate::error::{Chain, Classify as _};
+use crate::lsn::Lsn;
+use crate::publish::{self, Batch};
+
+/// The care that a process takes of what Kafka refused.
+///
+/// librdkafka sends many records in one request, and a broker refuses all of them for one, or for
+/// their size together. The record that a refusal names may then be any of them.
+///
+/// Invariant: an event is named, and put aside, only for what Kafka says of it alone
+/// (`suites::poison::small_events_that_are_too_much_together_are_published`).
+#[derive(Debug, Default)]
+pub(super) struct Care {
+    /// The refused batch lies before this position.
+    until: Option<Lsn>,
+    condemned: HashMap<Uuid, DeadLetter>,
+}
+
+impl Care {
+    /// Whether records go one by one.
+    pub(super) fn is_careful(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Kafka refused `batch`.
+    pub(super) fn refused(&mut self, batch: &Batch) {
+        let whole = batch.resume_lsn();
+        // A slice of a transaction whose end nobody knows yet lies behind its commit record's begin.
+        let open = batch
+            .open()
+            .map(|open| Lsn::new(open.commit_lsn.as_u64() + 1));
+        self.until = self.until.max(whole.or(open));
+    }
+
+    /// What `resume_lsn` is past needs no more care. Whether that ends it.
+    pub(super) fn is_over(&mut self, resume_lsn: Lsn) -> bool {
+        let is_over = self.until.is_some_and(|until| resume_lsn >= until);
+        if is_over {
+            *self = Self::default();
+        }
+        is_over
+    }
+
+    /// The verdict on an event that Kafka refused alone.
+    pub(super) fn condemned(&self, event_id: Uuid) -> Option<&DeadLetter> {
+        self.condemned.get(&event_id)
+    }
+
+    /// Whether the next session may go on after `error`, with which the last one ended.
+    pub(super) fn goes_on(
+        &mut self,
+        error: &Error,
+        was_careful: bool,
+        on_poison: OnPoison,
+    ) -> bool {
+        let Error::Publish(refusal) = error else {
+            return false;
+        };
+        let publish::Error::RecordRefused {
+            event_id, topic, ..
+        } = &**refusal
+        else {
+            return false;
+        };
+        if !was_careful {
+            tracing::info!("Kafka refused a batch; its records are sent one by one");
+            return true;
+        }
+        if on_poison == OnPoison::Halt {
+            return false;
+        }
+        let letter = DeadLetter {
+            topic: Some(topic.as_str().into()),
+            reason: error.reason(),
+            error: Chain(error).to_string(),
+            attempts: 2,
+        };
+        self.condemned.insert(*event_id, letter);
+        true
+    }
+}
