@@ -96,6 +96,8 @@ async fn what_can_never_be_published_is_put_aside_exactly_once() -> Result<()> {
     let mut relay = scenario.start_relay_with(&[], &[window])?;
     relay.expect_log("an event became a dead letter");
     relay.wait_exit(LIMIT).await?;
+    let lines = relay.log_lines()?.concat();
+    assert!(lines.contains("an event became a dead letter"), "{lines}");
     let mut relay = scenario.start_relay()?;
     relay.expect_log("an event became a dead letter");
     until_published(&relay, 2, 4).await;
@@ -158,22 +160,28 @@ async fn without_a_topic_for_dead_letters_the_relay_halts() -> Result<()> {
     Ok(())
 }
 
-/// The topic of orders, which takes little at once.
-async fn create_small_topic(scenario: &Scenario) -> Result<()> {
-    let topic = scenario.topic("order");
-    let small = [("max.message.bytes", "5000")];
-    local::create_topic(scenario.bootstrap_servers(), &topic, 1, &small).await?;
-    Ok(())
-}
+/// What makes a topic take little at once.
+const SMALL: &[(&str, &str)] = &[("max.message.bytes", "5000")];
 
 /// A scenario whose topic of orders takes little at once, and whose batches are not compressed.
 async fn small_scenario(name: &str, on_poison: &str) -> Result<Scenario> {
+    small_scenario_with(name, on_poison, &[]).await
+}
+
+/// The same, with these settings of the topic of dead letters.
+async fn small_scenario_with(
+    name: &str,
+    on_poison: &str,
+    dead_letters: &[(&str, &str)],
+) -> Result<Scenario> {
     register_contract().await?;
     let mut scenario = Scenario::new(name).await?;
     scenario.set("on_poison", on_poison);
     scenario.set("kafka.options.\"compression.type\"", "none");
-    create_small_topic(&scenario).await?;
-    scenario.create_topic("order-dlt", 1).await?;
+    for (aggregate_type, settings) in [("order", SMALL), ("order-dlt", dead_letters)] {
+        let topic = scenario.topic(aggregate_type);
+        local::create_topic(scenario.bootstrap_servers(), &topic, 1, settings).await?;
+    }
     scenario.init().await?;
     Ok(scenario)
 }
@@ -192,10 +200,8 @@ async fn emit_many(scenario: &Scenario, too_large: &[i32]) -> Result<Vec<String>
 async fn small_events_that_are_too_much_together_are_published() -> Result<()> {
     let scenario = small_scenario("poison_together", "halt").await?;
     emit_many(&scenario, &[]).await?;
-    let mut relay = scenario.start_relay()?;
+    let relay = scenario.start_relay()?;
     until_published(&relay, 300, 0).await;
-    // Afterwards records share requests again.
-    relay.wait_for_state("active", LIMIT).await?;
     let proof = scenario.command(&["verify"])?.succeed().await?;
     let expected = "committed 300   on Kafka 300   lost 0   doubled 0";
     assert!(proof.starts_with(expected), "{proof}");
@@ -233,5 +239,45 @@ async fn a_halt_names_the_very_event_that_kafka_refuses() -> Result<()> {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let expected = format!("Kafka refuses event {}", ids[249]);
     assert!(output.stderr.contains(&expected), "{}", output.stderr);
+    Ok(())
+}
+
+/// What is too large for the topic is too large for a topic of dead letters that takes no more.
+#[tokio::test]
+async fn a_dead_letter_that_kafka_refuses_halts() -> Result<()> {
+    let scenario = small_scenario_with("poison_twice", "dead_letter", SMALL).await?;
+    let ids = emit_many(&scenario, &[250]).await?;
+    let run = scenario.command(&["run", "--exit-on-halt", "--set", "http.listen=127.0.0.1:0"])?;
+    let output = run.run().await?;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let letters = scenario.topic("order-dlt");
+    let expected = format!("Kafka refuses event {} for topic {letters:?}", ids[249]);
+    assert!(output.stderr.contains(&expected), "{}", output.stderr);
+    Ok(())
+}
+
+/// A broker that refuses one record for its time refuses its whole request, and blames the others
+/// for the company they keep.
+#[tokio::test]
+async fn a_time_that_the_topic_refuses_is_put_aside_alone() -> Result<()> {
+    register_contract().await?;
+    let mut scenario = Scenario::new("poison_time").await?;
+    scenario.set("on_poison", "dead_letter");
+    let topic = scenario.topic("order");
+    let recent = [("message.timestamp.before.max.ms", "600000")];
+    local::create_topic(scenario.bootstrap_servers(), &topic, 1, &recent).await?;
+    scenario.create_topic("order-dlt", 1).await?;
+    scenario.init().await?;
+    let emit = "select outbox.emit('poison.Placed', 'order', n::text,
+            '{\"order_id\": \"1\"}'::json, schema_version => 1, occurred_at =>
+            now() - case when n = 150 then interval '30 minutes' else interval '0' end)::text
+        from generate_series(1, 300) as n";
+    scenario.client().await?.batch_execute(emit).await?;
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("an event became a dead letter");
+    until_published(&relay, 299, 1).await;
+    let proof = scenario.command(&["verify"])?.succeed().await?;
+    let expected = "committed 300   on Kafka 299   dead-lettered 1   lost 0   doubled 0";
+    assert!(proof.starts_with(expected), "{proof}");
     Ok(())
 }

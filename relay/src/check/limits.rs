@@ -89,8 +89,8 @@ fn transactions(described: &Described) -> Option<Finding> {
 
 /// Whether `topic` takes what the producer sends at once, and then the largest event.
 ///
-/// librdkafka does not divide a batch that the broker refuses, so a session would halt at small
-/// events that came together.
+/// librdkafka does not divide a batch that the broker refuses, so a session would send small events
+/// that came together once more, one by one.
 fn size(topic: &str, batch_bytes: u64, described: &Described) -> Option<Finding> {
     let largest = described.number("max.message.bytes")?;
     let takes = format!("topic {topic:?} takes {largest} bytes at once (max.message.bytes)");
@@ -110,7 +110,7 @@ fn size(topic: &str, batch_bytes: u64, described: &Described) -> Option<Finding>
             System::Kafka,
             format!("{takes}, and a payload may have {PAYLOAD_BYTES_MAX}"),
             format!(
-                "{raise}, or keep payloads small: one that the topic does not take halts the relay"
+                "{raise}, or keep payloads small: one that the topic does not take is poison (on_poison)"
             ),
         )
     })
@@ -184,15 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_must_take_a_batch_and_should_take_the_largest_payload() {
+    fn a_topic_should_take_a_batch_and_the_largest_payload() {
         let judge = |bytes| {
             let described = described(&[("max.message.bytes", bytes)]);
-            severity(size("order", BATCH_BYTES, &described))
+            let finding = size("order", BATCH_BYTES, &described)?;
+            assert_eq!(finding.severity, Severity::Hint);
+            Some(finding.what.contains("one by one"))
         };
         assert_eq!(judge("1048576"), None);
-        assert_eq!(judge("1048575"), Some(Severity::Hint));
-        assert_eq!(judge("1000000"), Some(Severity::Hint));
-        assert_eq!(judge("999999"), Some(Severity::Problem));
+        assert_eq!(judge("1048575"), Some(false));
+        assert_eq!(judge("1000000"), Some(false));
+        assert_eq!(judge("999999"), Some(true));
     }
 
     #[test]

@@ -115,7 +115,7 @@ async fn read_levels_again(
         match load() {
             Ok(_) => {
                 tracing::info!(
-                    "log.level was read again; what else changed counts after a restart"
+                    "log.level was read again (RUST_LOG wins); what else changed counts after a restart"
                 );
             }
             Err(error) => tracing::warn!(

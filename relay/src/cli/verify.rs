@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, fail, fail_classified};
 use super::load::Loaded;
-use crate::config::{DeliveryMode, OnPoison};
+use crate::config::DeliveryMode;
 use crate::error::{Chain, Classify as _};
 use crate::names::{self, RelayName};
 use crate::pipeline::Settings;
@@ -101,10 +101,8 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
         .expect("the same client was built for the configuration's check");
     let credentials = registry.credentials();
     let registry = Registry::new(&config.registry.url, client_of_registry, credentials);
-    let dead_letter_topics = match config.on_poison {
-        OnPoison::Halt => Vec::new(),
-        OnPoison::DeadLetter => dead_letter_topics(&config.name, &topics),
-    };
+    // Those of a time when the configuration was another, too.
+    let dead_letter_topics = dead_letter_topics(&config.name, &topics);
     let mut what = VerifyOptions::new(
         settings.kafka_options(),
         topics.into_iter().collect(),

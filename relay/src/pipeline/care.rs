@@ -21,7 +21,7 @@ use crate::publish::{self, Batch};
 /// (`suites::poison::small_events_that_are_too_much_together_are_published`).
 #[derive(Debug, Default)]
 pub(super) struct Care {
-    /// The refused batch lies before this position.
+    /// What was refused lies before this position.
     until: Option<Lsn>,
     condemned: HashMap<Uuid, DeadLetter>,
 }
@@ -39,7 +39,7 @@ impl Care {
         let open = batch
             .open()
             .map(|open| Lsn::new(open.commit_lsn.as_u64() + 1));
-        self.until = self.until.max(whole.or(open));
+        self.until = self.until.max(whole.max(open));
     }
 
     /// What `resume_lsn` is past needs no more care. Whether that ends it.
@@ -67,7 +67,10 @@ impl Care {
             return false;
         };
         let publish::Error::RecordRefused {
-            event_id, topic, ..
+            event_id,
+            topic,
+            is_dead_letter,
+            ..
         } = &**refusal
         else {
             return false;
@@ -76,7 +79,8 @@ impl Care {
             tracing::info!("Kafka refused a batch; its records are sent one by one");
             return true;
         }
-        if on_poison == OnPoison::Halt {
+        // There is no further place for a dead letter.
+        if on_poison == OnPoison::Halt || *is_dead_letter {
             return false;
         }
         let letter = DeadLetter {

@@ -71,9 +71,10 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        if let Err(error) = result
-            && !care.goes_on(&error, was_careful, settings.on_poison)
-        {
+        if let Err(error) = result {
+            if care.goes_on(&error, was_careful, settings.on_poison) {
+                continue;
+            }
             match error.action() {
                 // What was right when the relay started may be right again; a relay that has worked
                 // does not leave.

@@ -126,6 +126,7 @@ impl Settings {
             slot,
             kafka: publish::Settings {
                 mode: config.delivery.mode,
+                is_one_by_one: false,
                 transactional: client_config::transactional_producer(kafka, password, &id),
                 idempotent: client_config::idempotent_producer(kafka, password, &id),
                 uncommitted: client_config::consumer(kafka, password, &id, "read_uncommitted"),

@@ -175,6 +175,14 @@ pub fn idempotent_producer(
     options
 }
 
+/// Makes a producer send each record in a request of its own, and gives a transaction the time.
+pub(super) fn one_by_one(producer: &mut ClientConfig) {
+    producer.set("batch.num.messages", "1");
+    if producer.get("transactional.id").is_some() {
+        producer.set("transaction.timeout.ms", "120000");
+    }
+}
+
 fn producer(config: &KafkaConfig, sasl_password: Option<&Secret>, client_id: &str) -> ClientConfig {
     let mut options = client(config, sasl_password, client_id);
     options.set("enable.idempotence", "true");

@@ -5,6 +5,7 @@ use std::fmt;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use uuid::Uuid;
 
+use crate::encode::Record;
 use crate::error::{Action, Classify};
 use crate::names::PROGRESS_TOPIC_PREFIX;
 
@@ -70,6 +71,8 @@ pub enum Error {
         event_id: Uuid,
         /// Its topic.
         topic: String,
+        /// Whether the record is its dead letter.
+        is_dead_letter: bool,
         /// The broker's answer.
         #[source]
         source: KafkaError,
@@ -175,17 +178,20 @@ fn cause(last_error: Option<&String>) -> impl fmt::Display {
 
 impl Error {
     /// Tells what a failed delivery of a record means.
-    pub(super) fn from_delivery(event_id: Uuid, topic: &str, source: KafkaError) -> Self {
-        let topic = topic.to_owned();
+    pub(super) fn from_delivery(record: &Record, source: KafkaError) -> Self {
+        let (event_id, topic) = (record.event_id, record.route.topic.to_string());
         match source.rdkafka_error_code() {
             Some(
                 RDKafkaErrorCode::MessageSizeTooLarge
                 | RDKafkaErrorCode::InvalidTimestamp
                 | RDKafkaErrorCode::InvalidRecord
-                | RDKafkaErrorCode::MessageBatchTooLarge,
+                | RDKafkaErrorCode::MessageBatchTooLarge
+                // Another record of its request is at fault.
+                | RDKafkaErrorCode::InvalidDifferentRecord,
             ) => Self::RecordRefused {
                 event_id,
                 topic,
+                is_dead_letter: record.is_dead_letter,
                 source,
             },
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Self::NotAuthorized {

@@ -28,11 +28,18 @@ const TRANSACTION_STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// of a restart.
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The same for records that go one by one, of which a slice of a transaction may hold 80,000; below
+/// the transaction timeout that they are given.
+const ONE_BY_ONE_TIMEOUT: Duration = Duration::from_secs(100);
+
 /// Longest `commit_transaction`: a slower one has an unknown outcome and ends the session.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Acknowledgements are looked after once in so many records, so that the queue stays short.
 const POLL_EVERY_RECORDS: usize = 1_024;
+
+/// How long one call may wait while others have to be made between.
+const EVENTS_TURN: Duration = Duration::from_millis(100);
 
 /// A batch goes through librdkafka in parts: it copies each record and keeps more beside the copy, so
 /// with whole batches in it the relay took 76 MiB at its peak instead of 55 MiB.
@@ -50,8 +57,9 @@ const HEADERS_USUAL: usize = 6;
 /// What a batch goes to Kafka with, past the fence: every earlier producer of the same
 /// `transactional_id` is shut out, and what it left unfinished is aborted.
 ///
-/// Invariant: so it is in both modes, that a change of the mode leaves nothing behind which readers
-/// would wait for, or which would come late (`suites::delivery_modes`).
+/// Invariant: so it is in both modes, that a change to `at_least_once` leaves nothing behind which
+/// readers would wait for, or which would come late (`suites::delivery_modes`). A producer of
+/// `at_least_once` itself has no id, and nothing shuts it out.
 ///
 /// Invariant: after any error it is dropped, never used again, because the outcome of what it was
 /// doing is unknown (`suites::chaos`).
@@ -61,6 +69,7 @@ pub struct Producer {
     transactional_id: String,
     progress_topic: String,
     kafka_cluster_id: String,
+    acknowledgement_timeout: Duration,
     heart: Heart,
 }
 
@@ -80,6 +89,11 @@ impl Producer {
             transactional_id: settings.transactional_id.clone(),
             progress_topic: settings.progress_topic.clone(),
             kafka_cluster_id,
+            acknowledgement_timeout: match settings.mode {
+                _ if settings.is_one_by_one => ONE_BY_ONE_TIMEOUT,
+                DeliveryMode::ExactlyOnce => TRANSACTION_STEP_TIMEOUT,
+                DeliveryMode::AtLeastOnce => ACKNOWLEDGEMENT_TIMEOUT,
+            },
             heart,
         })
     }
@@ -120,12 +134,21 @@ impl Producer {
         self.begin()?;
         let published = self.produce_all(batch, progress);
         if published.is_err() {
-            // Readers of the topics would wait for the transaction's timeout otherwise. Whether it
-            // works does not matter: the next `init_transactions` aborts as well.
-            let _aborted = self.producer.abort_transaction(COMMIT_TIMEOUT);
+            self.abort();
         }
         published?;
         self.commit()
+    }
+
+    /// Readers of the topics would wait for the transaction's timeout otherwise. Whether it works does
+    /// not matter: the next `init_transactions` aborts as well.
+    fn abort(&self) {
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
+        // It waits until every acknowledgement was looked after, which only `poll` does.
+        while self.producer.abort_transaction(EVENTS_TURN).is_err() && Instant::now() < deadline {
+            self.producer.poll(Duration::ZERO);
+            self.heart.beat();
+        }
     }
 
     fn begin(&self) -> Result<(), Error> {
@@ -214,7 +237,7 @@ impl Producer {
                     self.look_for_failure(records, deadline)?;
                 }
                 Err((error, _)) => {
-                    return Err(self.refused(record.event_id, &record.route.topic, error));
+                    return Err(self.refused(Some(record), error));
                 }
             }
         }
@@ -228,7 +251,7 @@ impl Producer {
                 .key(PROGRESS_KEY)
                 .payload(&json);
         let sent = self.producer.send(record);
-        sent.map_err(|(error, _)| self.refused(Uuid::nil(), &self.progress_topic, error))
+        sent.map_err(|(error, _)| self.refused(None, error))
     }
 
     /// Waits until `count` records are acknowledged.
@@ -260,37 +283,33 @@ impl Producer {
     fn look_for_failure(&self, records: &[Record], deadline: Instant) -> Result<(), Error> {
         self.heart.beat();
         if let Some((index, error)) = self.producer.context().first_failure() {
-            let (event_id, topic) = match records.get(index) {
-                Some(record) => (record.event_id, &*record.route.topic),
-                None => (Uuid::nil(), &*self.progress_topic),
-            };
-            return Err(self.refused(event_id, topic, error));
+            return Err(self.refused(records.get(index), error));
         }
         if Instant::now() >= deadline {
             return Err(Error::TooSlow {
-                seconds: self.acknowledgement_timeout().as_secs(),
+                seconds: self.acknowledgement_timeout.as_secs(),
             });
         }
         Ok(())
     }
 
-    fn acknowledgement_timeout(&self) -> Duration {
-        match self.mode {
-            DeliveryMode::ExactlyOnce => TRANSACTION_STEP_TIMEOUT,
-            DeliveryMode::AtLeastOnce => ACKNOWLEDGEMENT_TIMEOUT,
-        }
-    }
-
     fn deadline(&self) -> Instant {
-        Instant::now() + self.acknowledgement_timeout()
+        Instant::now() + self.acknowledgement_timeout
     }
 
-    /// What a failed record means. A fenced producer's records fail for many reasons; the client
-    /// knows the true one.
-    fn refused(&self, event_id: Uuid, topic: &str, error: KafkaError) -> Error {
-        match self.producer.client().fatal_error() {
-            Some((code, _)) => self.failed("produce", KafkaError::Global(code)),
-            None => Error::from_delivery(event_id, topic, error),
+    /// What a failed record means; none is the progress record, which no event is to blame for. A
+    /// fenced producer's records fail for many reasons; the client knows the true one.
+    fn refused(&self, record: Option<&Record>, source: KafkaError) -> Error {
+        if let Some((code, _)) = self.producer.client().fatal_error() {
+            return self.failed("produce", KafkaError::Global(code));
+        }
+        match record {
+            Some(record) => Error::from_delivery(record, source),
+            None => Error::NotAcknowledged {
+                event_id: Uuid::nil(),
+                topic: self.progress_topic.clone(),
+                source,
+            },
         }
     }
 

@@ -152,7 +152,8 @@ impl ProgressReader {
 /// The record that is furthest; the last one of these.
 ///
 /// It is the last one, but for `at_least_once`: there a relay that was stopped, and continued after
-/// its successor had begun, is not fenced and may still write what it had in hand.
+/// its successor had begun, is not fenced and may still write what it had in hand. Whoever has to
+/// lower a position on purpose begins a new source epoch.
 fn furthest(topic: &str, records: &[Vec<u8>]) -> Result<Option<Progress>, Error> {
     let Some((last, earlier)) = records.split_last() else {
         return Ok(None);
@@ -162,7 +163,11 @@ fn furthest(topic: &str, records: &[Vec<u8>]) -> Result<Option<Progress>, Error>
         .iter()
         .filter_map(|json| Progress::from_json(topic, json).ok());
     let last = Progress::from_json(topic, last)?;
-    let order = |progress: &Progress| (progress.source_epoch, progress.resume_lsn);
+    let order = |progress: &Progress| {
+        let open = progress.open.as_ref();
+        let open = open.map(|open| (open.commit_lsn, open.ordinal));
+        (progress.source_epoch, progress.resume_lsn, open)
+    };
     Ok(earlier.chain([last]).max_by_key(order))
 }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub transactional: ClientConfig,
     /// The options of the producer of `at_least_once`.
     pub idempotent: ClientConfig,
+    /// Whether each record goes in a request of its own.
+    pub is_one_by_one: bool,
     /// A `read_uncommitted` consumer's options.
     pub uncommitted: ClientConfig,
     /// A `read_committed` consumer's options.
@@ -53,8 +55,9 @@ impl Settings {
     #[must_use]
     pub fn one_by_one(mut self) -> Self {
         for producer in [&mut self.transactional, &mut self.idempotent] {
-            producer.set("batch.num.messages", "1");
+            super::client_config::one_by_one(producer);
         }
+        self.is_one_by_one = true;
         self
     }
 }

@@ -148,8 +148,9 @@ impl<'a> Flow<'a> {
         loop {
             self.heart.beat();
             let is_under_way = self.publishing == Publishing::UnderWay;
-            // What goes one by one goes in small batches, or a transaction would take too long.
-            let fills = self.batch.bytes() < self.bytes_max && !self.care.is_careful();
+            // What goes one by one goes in small batches: little of it waits for one that is refused.
+            let is_careful = self.care.is_careful();
+            let fills = self.batch.bytes() < self.bytes_max && !is_careful;
             let room = fills || !is_under_way;
             tokio::select! {
                 biased;
@@ -171,6 +172,7 @@ impl<'a> Flow<'a> {
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
             if self.is_care_over {
+                self.outcome().await?;
                 return Ok(Ended::CareOver);
             }
             self.canary.turn(self.idle.lsn)?;
@@ -179,7 +181,7 @@ impl<'a> Flow<'a> {
                 .batch_began
                 .is_some_and(|began| began.elapsed() >= self.time_max);
             let is_free = self.publishing == Publishing::Free;
-            if is_free && (drained || old || self.batch.bytes() >= self.bytes_max) {
+            if is_free && (drained || old || is_careful || self.batch.bytes() >= self.bytes_max) {
                 if drained {
                     self.note_idle();
                 }
@@ -413,7 +415,7 @@ impl<'a> Flow<'a> {
             self.care.refused(&outcome.batch);
         }
         let committed = outcome.result?;
-        self.is_care_over = self.care.is_over(committed.get().resume_lsn);
+        self.is_care_over |= self.care.is_over(committed.get().resume_lsn);
         self.publishing = Publishing::Free;
         let events = outcome.batch.records().0.len();
         tracing::debug!(events, resume_lsn = %committed.get().resume_lsn, took = ?outcome.duration, "committed");
