@@ -58,6 +58,7 @@ async fn assert_ends(
     let mut relay = scenario.start_relay_with(&[flag], &[])?;
     relay.expect_log("error: ");
     relay.expect_log("  remedy: ");
+    relay.expect_log("  runbook: ");
     let status = relay.wait_exit(LIMIT).await?;
     let log = relay.log_lines()?.join("\n");
     assert_eq!(status.code(), Some(code), "{log}");
@@ -68,9 +69,10 @@ async fn assert_ends(
 }
 
 async fn assert_halts(scenario: &Scenario, sentence: &str) -> Result<()> {
-    assert_ends(scenario, "--exit-on-halt", 3, sentence)
-        .await
-        .map(drop)
+    let relay = assert_ends(scenario, "--exit-on-halt", 3, sentence).await?;
+    let log = relay.log_lines()?.join("\n");
+    assert!(log.contains("\n  runbook: deploy/runbook.md#"), "{log}");
+    Ok(())
 }
 
 /// An address at which nobody listens.

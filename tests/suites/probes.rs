@@ -187,11 +187,14 @@ async fn a_halted_relay_stays_ready_and_names_the_remedy() -> Result<()> {
         .succeed()
         .await?;
     assert!(table.contains("halted (topic_missing)"), "{table}");
-    assert!(
-        table.contains(status["last_error"]["remedy"].as_str().unwrap()),
-        "{table}"
-    );
+    let page = "deploy/runbook.md#topic_missing";
+    assert_eq!(status["last_error"]["runbook"], page);
+    for expected in [status["last_error"]["remedy"].as_str().unwrap(), page] {
+        assert!(table.contains(expected), "{table}");
+    }
     let said = relay.log_lines()?;
+    let names_the_page = |line: &String| line.contains("halted: ") && line.contains(page);
+    assert!(said.iter().any(names_the_page), "{said:?}");
     let said = said
         .iter()
         .filter(|line| line.contains("\"ERROR\""))

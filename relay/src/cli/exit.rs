@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::error::{Action, Chain, Classify};
+use crate::error::{Action, Chain, Classify, runbook};
 
 /// A check found something, or a proof failed.
 pub(super) const FOUND: u8 = 1;
@@ -25,13 +25,15 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// (<https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>).
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
-/// Ends a command with what `error` means.
+/// Ends a command with what `error` means. A halt protects data, so it also names the page that says
+/// what must not be done.
 pub(super) fn fail_classified<E: Classify + 'static>(error: &E) -> ExitCode {
-    fail(
-        code(error.action()),
-        &Chain(error).to_string(),
-        &error.remedy(),
-    )
+    let code = code(error.action());
+    let mut remedy = error.remedy();
+    if code == HALTED {
+        remedy = format!("{remedy}\n  runbook: {}", runbook(error.reason()));
+    }
+    fail(code, &Chain(error).to_string(), &remedy)
 }
 
 /// Ends a command with `code`, and says what failed and what to do.

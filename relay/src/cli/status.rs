@@ -141,6 +141,7 @@ fn table(status: &Status) -> String {
         rows.push(("last error", failure.error.clone()));
         rows.push(("", format!("at {}", text(&failure.at))));
         rows.push(("remedy", failure.remedy.clone()));
+        rows.push(("runbook", failure.runbook.clone()));
     }
     let mut table = String::new();
     for (name, value) in rows {
@@ -209,6 +210,7 @@ mod tests {
                 reason: "topic_missing".to_owned(),
                 error: "publishing failed: the topic \"order\" does not exist".to_owned(),
                 remedy: "create the topic".to_owned(),
+                runbook: "deploy/runbook.md#topic_missing".to_owned(),
                 at: Some("2026-01-02T03:05:05.000000Z".to_owned()),
             }),
             ..status()
@@ -225,6 +227,7 @@ mod tests {
         last error   publishing failed: the topic "order" does not exist
                      at 2026-01-02T03:05:05.000000Z
         remedy       create the topic
+        runbook      deploy/runbook.md#topic_missing
         "#);
     }
 

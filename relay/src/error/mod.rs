@@ -4,7 +4,11 @@
 //! the answer. Implementations match every variant by name, without a wildcard, so that the
 //! compiler asks the question again for each new failure.
 
+mod runbook;
+
 use std::fmt;
+
+pub use runbook::runbook;
 
 /// What the relay does about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

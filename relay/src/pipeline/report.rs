@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::Error;
-use crate::error::{Chain, Classify};
+use crate::error::{Chain, Classify, runbook};
 use crate::telemetry::{State, Vitals};
 
 /// A dependency that starts with the relay is there by then; if not, it is worth a second line.
@@ -37,7 +37,7 @@ impl<'a> Report<'a> {
     /// A session ended with `error`, and the relay is `state` until the next one is active.
     pub(super) fn failed(&mut self, state: State, error: &Error) {
         self.vitals.failed(state, error);
-        let (reason, remedy) = (error.reason(), error.remedy());
+        let (reason, remedy, runbook) = (error.reason(), error.remedy(), runbook(error.reason()));
         // Another event that halts is news; the details of a lost connection change every time.
         let what = match state {
             State::Halted => Chain(error).to_string(),
@@ -46,9 +46,9 @@ impl<'a> Report<'a> {
         let error = Chain(error);
         match (state, self.repetition.is_due(&what, Instant::now())) {
             (_, false) => tracing::debug!(reason, "{}, still: {error}", state.name()),
-            (State::Halted, true) => tracing::error!(reason, remedy, "halted: {error}"),
+            (State::Halted, true) => tracing::error!(reason, remedy, runbook, "halted: {error}"),
             (State::Standby, true) => tracing::info!(reason, remedy, "standby: {error}"),
-            (_, true) => tracing::warn!(reason, remedy, "session ended: {error}"),
+            (_, true) => tracing::warn!(reason, remedy, runbook, "session ended: {error}"),
         }
     }
 }

@@ -49,12 +49,14 @@ impl State {
 /// An error that kept the relay from publishing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Its short stable name; also the anchor of the runbook page.
+    /// Its short stable name.
     pub reason: String,
     /// What failed and why, in one sentence.
     pub error: String,
     /// What to do next, in one sentence.
     pub remedy: String,
+    /// Where more is said about it, from the root of the repository.
+    pub runbook: String,
     /// When it happened last, RFC 3339.
     pub at: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::metrics::CommitToKafka;
 use super::status::{Failure, SlotPosition, State, Status};
-use crate::error::{Chain, Classify};
+use crate::error::{Chain, Classify, runbook};
 use crate::lsn::Lsn;
 use crate::publish::{Batch, Progress};
 use crate::runtime::clock;
@@ -221,6 +221,7 @@ impl Signs {
             reason: error.reason().to_owned(),
             error: Chain(error).to_string(),
             remedy: error.remedy(),
+            runbook: runbook(error.reason()),
             at: None,
         };
         self.last_error = Some((failure, clock::now_micros()));

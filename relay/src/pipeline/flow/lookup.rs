@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Flow;
 use crate::decode::Event;
 use crate::encode::{self, RegisteredSchema};
-use crate::error::{Action, Chain, Classify};
+use crate::error::{Action, Chain, Classify, runbook};
 use crate::pipeline::Error;
 use crate::publish;
 use crate::route;
@@ -120,7 +120,8 @@ impl Flow<'_> {
             }
             self.vitals.waiting(&error);
             if !has_warned {
-                tracing::warn!(error = %Chain(&error), "waiting for the schema registry");
+                let (reason, runbook) = (error.reason(), runbook(error.reason()));
+                tracing::warn!(reason, runbook, error = %Chain(&error), "waiting for the schema registry");
                 has_warned = true;
             }
             self.finish().await?;
