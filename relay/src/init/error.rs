@@ -60,7 +60,7 @@ impl Classify for Error {
                     .to_owned()
             }
             Self::ForeignSlot { slot } => format!(
-                "drop it with select pg_drop_replication_slot('{slot}') when nobody uses it"
+                "if this outbox has published before, do not drop it: what it has not passed would be lost; do as the runbook says. Else drop it with select pg_drop_replication_slot('{slot}')"
             ),
         }
     }

@@ -276,7 +276,7 @@ impl Classify for Error {
                 format!("create topic {topic:?} (or allow topics.create, if it never held events), or route its events elsewhere; the relay looks again by itself")
             }
             Self::PartitionsMissing { topic, recorded, .. } => format!(
-                "re-create topic {topic:?} with at least {recorded} partitions, or run `postrider repartition`"
+                "give topic {topic:?} {recorded} partitions again: kafka-topics.sh --alter --topic {topic} --partitions {recorded}"
             ),
             Self::Fenced { .. } => {
                 "nothing, when a replica of this relay is meant to run; else give each outbox its own name".to_owned()
@@ -299,7 +299,7 @@ impl Classify for Error {
                 "see who has a transaction open on {topic:?} (kafka-transactions.sh find-hanging); a running relay tries again by itself"
             ),
             Self::ProgressPartitions { topic, .. } => {
-                format!("re-create {topic:?} with one partition and cleanup.policy=compact")
+                format!("do not delete {topic:?}: it holds the only position; start anew as the runbook says")
             }
             Self::CreateTopic { topic, .. } if topic.starts_with(PROGRESS_TOPIC_PREFIX) => {
                 format!("create {topic:?} with one partition and cleanup.policy=compact, then run `postrider init` again")
