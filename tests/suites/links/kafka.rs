@@ -44,7 +44,7 @@ async fn lose_answer(name: &str, is_it: fn(&[u8]) -> bool, says: &str) -> Result
 
 #[tokio::test]
 async fn records_whose_acknowledgement_is_lost_are_delivered_once() -> Result<()> {
-    lose_answer("link_produce", produces, "").await
+    lose_answer("link_produce", produces, "did not acknowledge").await
 }
 
 #[tokio::test]
