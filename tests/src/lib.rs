@@ -12,6 +12,7 @@ mod one_shot;
 mod oracle;
 mod pki;
 mod pooler;
+mod proxy;
 mod recipe;
 mod relay_binary;
 mod relay_process;
@@ -29,6 +30,7 @@ pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};
 pub use pki::{Authority, HOST, Identity};
 pub use pooler::Pooler;
+pub use proxy::{Cut, End, Proxy, Way, ends_transaction, produces};
 pub use recipe::Recipe;
 pub use relay_binary::{lesson, relay_binary};
 pub use relay_process::RelayProcess;
@@ -37,7 +39,7 @@ pub use secured::{
     KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
     write_identity,
 };
-pub use stack::{own_stack, register, shared_stack};
+pub use stack::{own_stack, register, shared_stack, stack_behind_proxy};
 pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{

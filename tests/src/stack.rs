@@ -1,8 +1,12 @@
 //! The servers that tests share, and servers for one test alone.
 
 use anyhow::Result;
-use postrider::local::{PostgresOptions, Registry, Stack, StackOptions};
+use postrider::local::{
+    KafkaOptions, Listener, PostgresOptions, Registry, Stack, StackOptions, port,
+};
 use tokio::sync::{Mutex, OnceCell};
+
+use crate::proxy::Proxy;
 
 /// Every scenario on the shared server has a replication slot and a connection or two that stay
 /// until the end of the test binary.
@@ -28,6 +32,26 @@ pub async fn shared_stack() -> Result<&'static Stack> {
 ///
 /// A server that could not be started.
 pub async fn own_stack() -> Result<Stack> {
+    start(KafkaOptions::default()).await
+}
+
+/// A stack for one test, and a way to its Kafka on which the test decides what passes. What the
+/// test itself asks Kafka goes another way.
+///
+/// # Errors
+///
+/// As [`own_stack`].
+pub async fn stack_behind_proxy() -> Result<(Stack, Proxy)> {
+    let port = port::free()?;
+    let proxy = Proxy::start(port)?;
+    let kafka = KafkaOptions {
+        listeners: vec![Listener::behind_proxy(port, proxy.port())],
+        ..KafkaOptions::default()
+    };
+    Ok((start(kafka).await?, proxy))
+}
+
+async fn start(kafka: KafkaOptions) -> Result<Stack> {
     let settings = [
         "max_replication_slots",
         "max_wal_senders",
@@ -42,6 +66,7 @@ pub async fn own_stack() -> Result<Stack> {
     };
     Ok(Stack::start(StackOptions {
         postgres,
+        kafka,
         ..StackOptions::default()
     })
     .await?)

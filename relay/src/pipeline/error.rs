@@ -1,5 +1,7 @@
 //! Why a session ended.
 
+use std::time::Duration;
+
 use crate::error::{Action, Classify};
 use crate::{decode, encode, publish, route, source};
 
@@ -58,6 +60,12 @@ pub enum Error {
     /// Ordinary SQL failed.
     #[error("a question to the database failed")]
     Database(#[from] crate::postgres::Error),
+    /// The database took a question, and then nothing came.
+    #[error("the database did not answer within {after:?}")]
+    Unanswered {
+        /// How long it was waited for.
+        after: Duration,
+    },
 }
 
 impl From<publish::Error> for Error {
@@ -79,6 +87,7 @@ impl Classify for Error {
             | Self::Moved { .. }
             | Self::LastEventMissing { .. }
             | Self::CanaryMissing { .. } => Action::Halt,
+            Self::Unanswered { .. } => Action::Retry,
         }
     }
 
@@ -99,6 +108,10 @@ impl Classify for Error {
             Self::LastEventMissing { .. } => {
                 "see whether the database was restored from a snapshot or cloned, or rows of outbox.event were deleted by hand; if that was on purpose, run `postrider adopt`".to_owned()
             }
+            Self::Unanswered { .. } => {
+                "nothing, if PostgreSQL was restarted; else read its log and check the network"
+                    .to_owned()
+            }
             Self::CanaryMissing { publication } => {
                 format!("restore the publication as `postrider migrate --print` shows it (alter publication {publication:?}), then run `postrider verify`: what was written meanwhile may be missing on Kafka")
             }
@@ -117,6 +130,7 @@ impl Classify for Error {
             Self::Moved { .. } => "slot_moved",
             Self::LastEventMissing { .. } => "last_event_missing",
             Self::CanaryMissing { .. } => "canary_missing",
+            Self::Unanswered { .. } => "postgres_unreachable",
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Whether the stream and the cluster are those in which the last session ended.
 
-use tokio_postgres::types::PgLsn;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::types::{PgLsn, ToSql};
 use uuid::{Uuid, Variant, Version};
 
 use super::Error;
@@ -8,6 +11,9 @@ use crate::lsn::Lsn;
 use crate::postgres::{self, Target};
 use crate::publish::Progress;
 use crate::source::{self, ReplicationConnection, SystemIdentity, TimelineSwitch};
+
+/// Longest answer to a question: a server whose machine vanished never answers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a session is connected to, as found before the stream starts.
 #[derive(Debug, Clone)]
@@ -125,13 +131,15 @@ pub(crate) async fn compare_with_database(
         or exists (select from outbox.event where ring in (0, 1, 2, 3, 4, 5, 6, 7) and id = $1)
         or exists (select from outbox.ring_state
           where emptied_at >= to_timestamp($2::float8 / 1000))";
-    let row = session
-        .client()
-        .query_one(query, &[&event_id, &written_millis])
-        .await
-        .map_err(session.failed("looking for the last published event"));
+    let parameters: [&(dyn ToSql + Sync); 2] = [&event_id, &written_millis];
+    let question = session.client().query_one(query, &parameters);
+    let answer = timeout(ANSWER_TIMEOUT, question).await;
+    let answer =
+        answer.map(|row| row.map_err(session.failed("looking for the last published event")));
     session.close().await;
-    let row = row?;
+    let row = answer.map_err(|_| Error::Unanswered {
+        after: ANSWER_TIMEOUT,
+    })??;
     let wal_flush: PgLsn = row.get(0);
     is_past(progress, Lsn::new(wal_flush.into()))?;
     match event_id {

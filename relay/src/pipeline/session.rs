@@ -5,7 +5,10 @@
 //! left open is settled. Only then the progress record is read; it cannot change any more. Until
 //! it is known PostgreSQL is told no position at all.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::origin::{self, Origin};
@@ -19,6 +22,10 @@ use crate::source::{self, Gulp, ReplicationConnection};
 /// Gulps that may wait for the pipeline. With some 256 KiB each this bounds what is read ahead.
 const GULPS_WAITING_MAX: usize = 4;
 
+/// Longest time from a connection to its stream: a server whose machine vanished never answers, and
+/// only a stream notices silence by itself.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Runs one session until `stop` or an error. `has_been_active` is set once it begins to publish.
 pub(super) async fn run(
     settings: &Settings,
@@ -29,10 +36,17 @@ pub(super) async fn run(
     has_been_active: &mut bool,
 ) -> Result<(), Error> {
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
-    let origin = Origin::read(&mut connection, &settings.slot).await?;
-    let wal = connection
-        .start_replication(&settings.slot, &settings.publication, Lsn::INVALID)
-        .await?;
+    let begin = async {
+        let origin = Origin::read(&mut connection, &settings.slot).await?;
+        let wal = connection
+            .start_replication(&settings.slot, &settings.publication, Lsn::INVALID)
+            .await?;
+        Ok::<_, source::Error>((origin, wal))
+    };
+    let answers = timeout(BEGIN_TIMEOUT, begin).await;
+    let (origin, wal) = answers.map_err(|_| source::Error::Silent {
+        after: BEGIN_TIMEOUT,
+    })??;
     tracing::debug!(slot = settings.slot, "holds the slot");
 
     let (gulp_sender, gulps) = mpsc::channel(GULPS_WAITING_MAX);

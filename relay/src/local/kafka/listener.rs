@@ -1,4 +1,4 @@
-//! Listeners that ask clients who they are.
+//! More listeners: some ask clients who they are, one lies on a way of the test's own.
 
 use crate::local::tls::ServerTls;
 
@@ -8,10 +8,23 @@ pub struct Listener {
     name: &'static str,
     protocol: &'static str,
     port: u16,
+    advertised: String,
     settings: Vec<(&'static str, String)>,
 }
 
 impl Listener {
+    /// As the plain one, behind a proxy that listens on port `proxy` of 127.0.0.1: clients that
+    /// come through it stay on it. The broker talks to itself elsewhere.
+    pub fn behind_proxy(port: u16, proxy: u16) -> Self {
+        Self {
+            name: "PROXIED",
+            protocol: "PLAINTEXT",
+            port,
+            advertised: format!("127.0.0.1:{proxy}"),
+            settings: Vec::new(),
+        }
+    }
+
     /// TLS, and then SASL: SCRAM for those of `KafkaOptions::scram_users`, PLAIN for `plain_users`.
     pub fn sasl(port: u16, tls: &ServerTls, plain_users: &[(&str, &str)]) -> Self {
         let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned();
@@ -34,6 +47,7 @@ impl Listener {
             name: "SASL",
             protocol: "SASL_SSL",
             port,
+            advertised: by_name(port),
             settings,
         }
     }
@@ -50,6 +64,7 @@ impl Listener {
             name: "MUTUAL",
             protocol: "SSL",
             port,
+            advertised: by_name(port),
             settings,
         }
     }
@@ -59,9 +74,9 @@ impl Listener {
         format!("{}://127.0.0.1:{}", self.name, self.port)
     }
 
-    /// Where clients are sent: by name, which a certificate can hold.
+    /// Where clients are sent.
     pub(super) fn advertised(&self) -> String {
-        format!("{}://localhost:{}", self.name, self.port)
+        format!("{}://{}", self.name, self.advertised)
     }
 
     pub(super) fn protocol(&self) -> String {
@@ -73,6 +88,11 @@ impl Listener {
         let settings = self.settings.iter();
         settings.map(move |(name, value)| (format!("{prefix}.{name}"), value.clone()))
     }
+}
+
+/// A certificate can hold a name.
+fn by_name(port: u16) -> String {
+    format!("localhost:{port}")
 }
 
 fn own_certificate(tls: &ServerTls) -> Vec<(&'static str, String)> {
