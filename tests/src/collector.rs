@@ -1,6 +1,7 @@
 //! A collector of traces, as a relay's operator would run one: OTLP over HTTP.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -27,6 +28,62 @@ pub struct Collector {
 
 type Received = Arc<Mutex<Vec<ResourceSpans>>>;
 
+/// A collector that lets nothing in, and counts who tries; it ends with its value.
+#[derive(Debug)]
+pub struct ClosedCollector {
+    port: u16,
+    attempts: Arc<AtomicUsize>,
+    _server: JoinSet<()>,
+}
+
+impl ClosedCollector {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    ///
+    /// There is no free port.
+    pub async fn start() -> Result<Self> {
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&attempts);
+        let (port, server) = serve(Router::new().fallback(async move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            StatusCode::FORBIDDEN
+        }))
+        .await?;
+        Ok(Self {
+            port,
+            attempts,
+            _server: server,
+        })
+    }
+
+    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is to say.
+    pub fn endpoint(&self) -> String {
+        endpoint(self.port)
+    }
+
+    /// How often somebody tried.
+    pub fn attempts(&self) -> usize {
+        self.attempts.load(Ordering::Relaxed)
+    }
+}
+
+fn endpoint(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+async fn serve(router: Router) -> Result<(u16, JoinSet<()>)> {
+    let port = port::free()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        axum::serve(listener, router)
+            .await
+            .expect("serving does not end by itself");
+    });
+    Ok((port, server))
+}
+
 impl Collector {
     /// Starts it on a free port.
     ///
@@ -34,17 +91,11 @@ impl Collector {
     ///
     /// There is no free port.
     pub async fn start() -> Result<Self> {
-        let (port, received) = (port::free()?, Received::default());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let received = Received::default();
         let router = Router::new()
             .route("/v1/traces", post(take))
             .with_state(Arc::clone(&received));
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            axum::serve(listener, router)
-                .await
-                .expect("serving does not end by itself");
-        });
+        let (port, server) = serve(router).await?;
         Ok(Self {
             port,
             received,
@@ -54,7 +105,7 @@ impl Collector {
 
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is to say.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        endpoint(self.port)
     }
 
     /// Every span so far, each with the resource that sent it.

@@ -23,7 +23,7 @@ mod tls_front;
 mod wait;
 mod workload;
 
-pub use collector::{Collector, text_attribute};
+pub use collector::{ClosedCollector, Collector, text_attribute};
 pub use kafka_client::{abort, open_transaction, produce, producer, read_to_the_end};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;

@@ -281,3 +281,17 @@ async fn a_time_that_the_topic_refuses_is_put_aside_alone() -> Result<()> {
     assert!(proof.starts_with(expected), "{proof}");
     Ok(())
 }
+
+#[tokio::test]
+async fn what_lies_before_an_event_that_kafka_refuses_is_published() -> Result<()> {
+    let scenario = small_scenario("poison_before", "halt").await?;
+    let before = emit_many(&scenario, &[]).await?;
+    emit_many(&scenario, &[1]).await?;
+    let run = scenario.command(&["run", "--exit-on-halt", "--set", "http.listen=127.0.0.1:0"])?;
+    let output = run.run().await?;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let records = read_to_the_end(scenario.bootstrap_servers(), &scenario.topic("order"))?;
+    let ids: Vec<_> = records.iter().filter_map(|it| header(it, "id")).collect();
+    assert_eq!(ids, before);
+    Ok(())
+}

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use e2e::{
-    Collector, Observed, Scenario, read_to_the_end, shared_stack, text_attribute, wait_until,
+    ClosedCollector, Collector, Observed, Scenario, read_to_the_end, shared_stack, text_attribute,
+    wait_until,
 };
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt as _;
@@ -12,7 +13,6 @@ use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
 use outbox_sdk::{Event, emit};
-use postrider::local::port;
 use postrider::runtime::clock;
 use rdkafka::Message as _;
 use rdkafka::message::Headers as _;
@@ -133,9 +133,10 @@ async fn a_span_of_the_relay_joins_the_writers_trace() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_delays_nothing_and_is_named_once() -> Result<()> {
+async fn a_collector_that_takes_nothing_delays_nothing_and_is_named_once() -> Result<()> {
     let (scenario, topic) = ready_scenario("traces_away").await?;
-    let endpoint = format!("http://127.0.0.1:{}", port::free()?);
+    let collector = ClosedCollector::start().await?;
+    let endpoint = collector.endpoint();
     let mut relay = scenario.start_relay_with(
         &[],
         &[
@@ -146,9 +147,15 @@ async fn a_collector_that_is_away_delays_nothing_and_is_named_once() -> Result<(
     let complaint = "traces do not reach the collector";
     relay.expect_log(complaint);
     relay.wait_for_state("active", LIMIT).await?;
-    for _ in 0..3 {
+    for attempts in 1..=3 {
         emit_within(&scenario, span_of_the_writer(TraceFlags::SAMPLED)).await?;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        wait_until("the relay tries", LIMIT, async || {
+            match collector.attempts() {
+                made if made >= attempts => Observed::Reached(()),
+                made => Observed::NotYet(made),
+            }
+        })
+        .await;
     }
     wait_until("the operator is told", LIMIT, async || {
         let lines = relay.log_lines().unwrap_or_default();

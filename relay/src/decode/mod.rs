@@ -88,3 +88,23 @@ pub struct Event<'a> {
     /// Microseconds since the Unix epoch.
     pub occurred_at: i64,
 }
+
+#[cfg(test)]
+impl Event<'_> {
+    /// A tombstone of 1970.
+    pub(crate) fn sample() -> Self {
+        Self {
+            id: Uuid::from_u128(7),
+            aggregate_type: "order",
+            aggregate_id: "42",
+            event_type: "shop.OrderPlaced",
+            schema_ref: None,
+            key: None,
+            correlation_id: "c-1",
+            causation_id: None,
+            payload: None,
+            headers: "{}",
+            occurred_at: 0,
+        }
+    }
+}

@@ -72,8 +72,6 @@ impl Encoder {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::config::RecordTimestamp;
     use crate::encode::Headers;
@@ -81,17 +79,10 @@ mod tests {
 
     fn written(headers: &str, occurred_at: i64) -> (String, Vec<String>) {
         let event = Event {
-            id: Uuid::from_u128(7),
-            aggregate_type: "order",
-            aggregate_id: "42",
-            event_type: "shop.OrderPlaced",
-            schema_ref: None,
-            key: None,
-            correlation_id: "c-1",
-            causation_id: None,
             payload: Some("{\"total\": \"much\"}"),
             headers,
             occurred_at,
+            ..Event::sample()
         };
         let position = Position {
             commit_lsn: Lsn::new(16),

@@ -177,24 +177,13 @@ impl<'a> Iterator for Headers<'a> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::lsn::Lsn;
 
     fn event(headers: &str) -> Event<'_> {
         Event {
-            id: Uuid::from_u128(7),
-            aggregate_type: "order",
-            aggregate_id: "42",
-            event_type: "shop.OrderPlaced",
-            schema_ref: None,
-            key: None,
-            correlation_id: "c-1",
-            causation_id: None,
-            payload: None,
             headers,
-            occurred_at: 0,
+            ..Event::sample()
         }
     }
 

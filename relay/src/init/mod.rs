@@ -185,7 +185,7 @@ async fn write(
         let producer = Producer::open(&settings.kafka, watchdog.heart("publisher"), patience)?;
         let cluster = producer.kafka_cluster_id().to_owned();
         let progress = Progress::first(state, position, identity, cluster);
-        producer.publish(&Batch::default(), &progress)
+        producer.publish(&Batch::default(), progress)
     })
     .await
 }

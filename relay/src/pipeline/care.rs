@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::Error;
-use crate::config::OnPoison;
 use crate::encode::DeadLetter;
 use crate::error::{Chain, Classify as _};
 use crate::lsn::Lsn;
@@ -19,6 +18,9 @@ use crate::publish::{self, Batch};
 ///
 /// Invariant: an event is named, and put aside, only for what Kafka says of it alone
 /// (`suites::poison::small_events_that_are_too_much_together_are_published`).
+///
+/// Invariant: what lies before it is published, whatever becomes of it
+/// (`suites::poison::what_lies_before_an_event_that_kafka_refuses_is_published`).
 #[derive(Debug, Default)]
 pub(super) struct Care {
     /// What was refused lies before this position.
@@ -56,13 +58,9 @@ impl Care {
         self.condemned.get(&event_id)
     }
 
-    /// Whether the next session may go on after `error`, with which the last one ended.
-    pub(super) fn goes_on(
-        &mut self,
-        error: &Error,
-        was_careful: bool,
-        on_poison: OnPoison,
-    ) -> bool {
+    /// Notes the refusal, if `error`, with which the last session ended, is one. Whether the next
+    /// session can do something about it.
+    pub(super) fn learns(&mut self, error: &Error, was_careful: bool) -> bool {
         let Error::Publish(refusal) = error else {
             return false;
         };
@@ -80,7 +78,7 @@ impl Care {
             return true;
         }
         // There is no further place for a dead letter.
-        if on_poison == OnPoison::Halt || *is_dead_letter {
+        if *is_dead_letter {
             return false;
         }
         let letter = DeadLetter {
@@ -89,7 +87,6 @@ impl Care {
             error: Chain(error).to_string(),
             attempts: 2,
         };
-        self.condemned.insert(*event_id, letter);
-        true
+        self.condemned.insert(*event_id, letter).is_none()
     }
 }

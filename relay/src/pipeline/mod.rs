@@ -72,7 +72,7 @@ pub async fn run(
             return Ok(());
         }
         if let Err(error) = result {
-            if care.goes_on(&error, was_careful, settings.on_poison) {
+            if care.learns(&error, was_careful) {
                 continue;
             }
             match error.action() {

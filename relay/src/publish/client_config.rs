@@ -14,6 +14,10 @@ use crate::config::{KafkaConfig, Problem, Secret, TlsConfig};
 /// readers wait at most this long (plus the broker's sweep of 10 s).
 pub const TRANSACTION_TIMEOUT_MILLIS: u32 = 20_000;
 
+/// The same where each record is a request. A broker allows 15 minutes
+/// (`transaction.max.timeout.ms`) unless it was told otherwise.
+const ONE_BY_ONE_TRANSACTION_TIMEOUT_MILLIS: u32 = 120_000;
+
 /// Options that the relay sets itself, with the key that decides them.
 const OWNED: [(&str, &str); 27] = [
     ("bootstrap.servers", "kafka.bootstrap_servers"),
@@ -179,7 +183,10 @@ pub fn idempotent_producer(
 pub(super) fn one_by_one(producer: &mut ClientConfig) {
     producer.set("batch.num.messages", "1");
     if producer.get("transactional.id").is_some() {
-        producer.set("transaction.timeout.ms", "120000");
+        producer.set(
+            "transaction.timeout.ms",
+            ONE_BY_ONE_TRANSACTION_TIMEOUT_MILLIS.to_string(),
+        );
     }
 }
 

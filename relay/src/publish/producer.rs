@@ -39,7 +39,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_EVERY_RECORDS: usize = 1_024;
 
 /// How long one call may wait while others have to be made between.
-const EVENTS_TURN: Duration = Duration::from_millis(100);
+const ABORT_TURN: Duration = Duration::from_millis(100);
 
 /// A batch goes through librdkafka in parts: it copies each record and keeps more beside the copy, so
 /// with whole batches in it the relay took 76 MiB at its peak instead of 55 MiB.
@@ -110,17 +110,18 @@ impl Producer {
 
     /// Publishes `batch` and then `progress`. On success both are visible to `read_committed`
     /// readers. On an error the outcome may be unknown: the caller drops this producer.
-    pub fn publish(&self, batch: &Batch, progress: &Progress) -> Result<CommittedProgress, Error> {
-        let progress = &Progress {
-            mode: self.mode,
-            ..progress.clone()
-        };
+    pub fn publish(
+        &self,
+        batch: &Batch,
+        mut progress: Progress,
+    ) -> Result<CommittedProgress, Error> {
+        progress.mode = self.mode;
         self.producer.context().begin_batch();
         match self.mode {
-            DeliveryMode::ExactlyOnce => self.publish_transaction(batch, progress)?,
-            DeliveryMode::AtLeastOnce => self.produce_all(batch, progress)?,
+            DeliveryMode::ExactlyOnce => self.publish_transaction(batch, &progress)?,
+            DeliveryMode::AtLeastOnce => self.produce_all(batch, &progress)?,
         }
-        Ok(CommittedProgress::new(progress.clone()))
+        Ok(CommittedProgress::new(progress))
     }
 
     fn publish_transaction(&self, batch: &Batch, progress: &Progress) -> Result<(), Error> {
@@ -145,7 +146,7 @@ impl Producer {
     fn abort(&self) {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         // It waits until every acknowledgement was looked after, which only `poll` does.
-        while self.producer.abort_transaction(EVENTS_TURN).is_err() && Instant::now() < deadline {
+        while self.producer.abort_transaction(ABORT_TURN).is_err() && Instant::now() < deadline {
             self.producer.poll(Duration::ZERO);
             self.heart.beat();
         }

@@ -218,7 +218,7 @@ fn serve(
         match command {
             Command::Publish(batch, progress) => {
                 let begun = Instant::now();
-                let result = producer.publish(&batch, &progress);
+                let result = producer.publish(&batch, *progress);
                 if let Ok(committed) = &result {
                     failpoints::hit(Failpoint::AfterEndTxn);
                     confirmed.send_replace(ack::confirm(committed).lsn());

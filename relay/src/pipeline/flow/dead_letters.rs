@@ -37,9 +37,14 @@ impl DeadLetters {
         }
     }
 
+    /// Whether events are put aside at all.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.on_poison == OnPoison::DeadLetter
+    }
+
     /// Whether an event with this error is put aside.
     pub(super) fn takes(&self, error: &Error) -> bool {
-        self.on_poison == OnPoison::DeadLetter && error.action() == Action::Poison
+        self.are_wanted() && error.action() == Action::Poison
     }
 
     fn route(&mut self, topic: Option<&Arc<str>>) -> Arc<Route> {

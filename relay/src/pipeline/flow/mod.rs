@@ -267,12 +267,22 @@ impl<'a> Flow<'a> {
         }
         let (position, commit_micros) = (transaction.position(), transaction.commit_micros());
         self.vitals.event_read();
-        match self.care.condemned(event.id).cloned() {
-            Some(letter) => self.dead_letter(event, position, &letter, stop).await?,
-            None => {
-                self.encode_or_put_aside(event, position, now_micros, stop)
-                    .await?;
+        let mut letter = self.care.condemned(event.id).cloned();
+        if letter.is_some() && !self.dead_letters.are_wanted() {
+            // Kafka may refuse it again, so what is whole before it leaves first.
+            self.finish().await?;
+            letter = None;
+        }
+        if letter.is_none()
+            && let Err(error) = self.encode(event, position, now_micros, stop).await
+        {
+            if !self.dead_letters.takes(&error) {
+                return Err(error);
             }
+            letter = Some(self.letter(event, &error));
+        }
+        if let Some(letter) = letter {
+            self.dead_letter(event, position, &letter, stop).await?;
         }
         if let ([.., record], arena) = self.batch.records() {
             self.spans.encoded(record, arena, commit_micros, now_micros);
@@ -287,22 +297,6 @@ impl<'a> Flow<'a> {
             self.send();
         }
         Ok(())
-    }
-
-    async fn encode_or_put_aside(
-        &mut self,
-        event: &Event<'_>,
-        position: Position,
-        now_micros: i64,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
-        match self.encode(event, position, now_micros, stop).await {
-            Err(error) if self.dead_letters.takes(&error) => {
-                let letter = self.letter(event, &error);
-                self.dead_letter(event, position, &letter, stop).await
-            }
-            encoded => encoded,
-        }
     }
 
     /// Routes an event and encodes it into the batch.

@@ -168,16 +168,8 @@ mod tests {
             flags.map(|flags| format!(r#"{{"traceparent": "00-{TRACE_ID}-{PARENT_ID}-{flags}"}}"#));
         let event = Event {
             id: Uuid::from_u128(id),
-            aggregate_type: "order",
-            aggregate_id: "42",
-            event_type: "shop.OrderPlaced",
-            schema_ref: None,
-            key: None,
-            correlation_id: "c-1",
-            causation_id: None,
-            payload: None,
             headers: traceparent.as_deref().unwrap_or("{}"),
-            occurred_at: 0,
+            ..Event::sample()
         };
         let position = Position {
             commit_lsn: Lsn::new(16),
