@@ -9,6 +9,7 @@ use rdkafka::Message as _;
 use rdkafka::message::{Headers as _, OwnedMessage};
 use serde_json::Value;
 use tokio::sync::OnceCell;
+use tokio_postgres::Client;
 
 const SCHEMA: &str = r#"{"type": "record", "name": "poison.Placed", "fields": [
     {"name": "order_id", "type": "string"}]}"#;
@@ -186,12 +187,16 @@ async fn small_scenario_with(
     Ok(scenario)
 }
 
-/// Events in one transaction; those at these places are too large for the topic.
+/// 300 events in one transaction; those at these places are too large for the topic.
 async fn emit_many(scenario: &Scenario, too_large: &[i32]) -> Result<Vec<String>> {
+    emit_some(&scenario.client().await?, 300, too_large).await
+}
+
+async fn emit_some(client: &Client, count: i32, too_large: &[i32]) -> Result<Vec<String>> {
     let emit = "select outbox.emit('poison.Placed', 'order', n::text, json_build_object('order_id',
             repeat('x', case when n = any($1) then 6000 else 400 end)), schema_version => 1)::text
-        from generate_series(1, 300) as n";
-    let rows = scenario.client().await?.query(emit, &[&too_large]).await?;
+        from generate_series(1, $2) as n";
+    let rows = client.query(emit, &[&too_large, &count]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
@@ -285,8 +290,13 @@ async fn a_time_that_the_topic_refuses_is_put_aside_alone() -> Result<()> {
 #[tokio::test]
 async fn what_lies_before_an_event_that_kafka_refuses_is_published() -> Result<()> {
     let scenario = small_scenario("poison_before", "halt").await?;
-    let before = emit_many(&scenario, &[]).await?;
-    emit_many(&scenario, &[1]).await?;
+    // Many small transactions, so that some share a gulp with the one that is refused.
+    let client = scenario.client().await?;
+    let mut before = Vec::new();
+    for _ in 0..30 {
+        before.extend(emit_some(&client, 1, &[]).await?);
+    }
+    emit_some(&client, 1, &[1]).await?;
     let run = scenario.command(&["run", "--exit-on-halt", "--set", "http.listen=127.0.0.1:0"])?;
     let output = run.run().await?;
     assert_eq!(output.status.code(), Some(3), "{output:?}");
