@@ -31,7 +31,7 @@ demo: setup ## see the promise kept: writers, a relay that is killed, and the pr
 
 .PHONY: chaos
 chaos: setup ## kill everything at random for a while, and prove that nothing was lost or doubled
-	cargo test --release --workspace --test suites -- --ignored --nocapture --test-threads 1 $(ARGS)
+	cargo test --workspace --test suites -- --ignored --nocapture --test-threads 1 $(ARGS)
 
 .PHONY: bench
 bench: setup ## measure on this machine: ARGS="drain --repeat 3"

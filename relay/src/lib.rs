@@ -16,7 +16,7 @@
 pub mod config;
 pub mod error;
 pub mod failpoints;
-mod figures;
+pub mod figures;
 pub mod lsn;
 pub mod names;
 pub(crate) mod percent;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedMessage;
@@ -86,6 +88,27 @@ pub fn open_transaction(
     producer.send(record).map_err(|(error, _)| error)?;
     producer.flush(FLUSH_LIMIT)?;
     Ok(producer)
+}
+
+/// Gives a topic more partitions, `count` in all.
+///
+/// # Errors
+///
+/// The broker refused.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub async fn add_partitions(bootstrap_servers: &str, topic: &str, count: usize) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .create()?;
+    let partitions = NewPartitions::new(topic, count);
+    let results = admin.create_partitions([&partitions], &AdminOptions::new());
+    for result in results.await? {
+        result.map_err(|(topic, code)| anyhow!("{topic} did not grow: {code}"))?;
+    }
+    Ok(())
 }
 
 /// Every committed record of a topic.

@@ -24,7 +24,9 @@ mod wait;
 mod workload;
 
 pub use collector::{ClosedCollector, Collector, text_attribute};
-pub use kafka_client::{abort, open_transaction, produce, producer, read_to_the_end};
+pub use kafka_client::{
+    abort, add_partitions, open_transaction, produce, producer, read_to_the_end,
+};
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
 pub use oracle::{judge, judge_with};
@@ -44,5 +46,5 @@ pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{
     AGGREGATE_TYPE, EVENT_TYPE, ORDER_FIELD, SCHEMA, Workload, WorkloadOptions, Written,
-    register_contract,
+    register_contract, write_huge,
 };

@@ -1,52 +1,60 @@
-//! Writers never pause while the relay is killed again and again: half of the times in a window
-//! where a crash is most likely to do harm, half at any moment. Then the oracle must find nothing.
+//! Writers never pause while relays, servers and links die again and again: relays half of the times
+//! in a window where a crash is most likely to do harm, half at any moment. Then the oracle must find
+//! nothing.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::time::Duration;
+mod fleet;
+mod plan;
+mod results;
+mod round;
 
-use anyhow::{Context, Result, ensure};
-use e2e::{
-    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge_with,
-    own_stack, register_contract, wait_until,
-};
+use std::env;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use e2e::{WorkloadOptions, stack_behind_proxy};
 use postrider::config::DeliveryMode;
 use postrider::failpoints::Failpoint;
 use postrider::verify::{Report, Torn};
-use rand::Rng;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
+use rand::Rng as _;
 
-/// A relay that starts after a crash publishes again within this.
-const LIMIT: Duration = Duration::from_mins(1);
+use plan::Counts;
+use results::Outcome;
+use round::{Done, Ground, Plan};
 
-/// From the last record on; the last relay has to catch up first.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long `make chaos` begins new rounds, in minutes.
+const MINUTES_VARIABLE: &str = "CHAOS_MINUTES";
+const MINUTES: u64 = 15;
 
-/// A kill, and where.
-#[derive(Debug, Clone, Copy)]
-enum Kill {
-    /// When the relay passes a window for the n-th time.
-    At(Failpoint, u32),
-    /// So many milliseconds after its start.
-    AfterStart(u64),
-    /// So many milliseconds after it has become active.
-    AfterActive(u64),
+/// The seed of the first round; the next ones count on from it.
+const SEED_VARIABLE: &str = "CHAOS_SEED";
+
+/// A standby publishes within this after the death of the active relay, nothing else being wrong.
+const TAKEOVER_MAX: Duration = Duration::from_secs(10);
+
+/// One short round for every day.
+#[tokio::test]
+async fn whatever_dies_nothing_is_lost_doubled_or_reordered() -> Result<()> {
+    let plan = short(Counts::SHORT, DeliveryMode::ExactlyOnce)?;
+    let (done, report) = play("chaos_short", &plan).await?;
+    assert!(report.passed(), "seed {}: {report}", plan.seed);
+    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
+    let slowest = done.takeovers.iter().max();
+    assert!(slowest.is_some_and(|time| *time < TAKEOVER_MAX), "{done:?}");
+    Ok(())
 }
 
-struct Plan {
-    kills: usize,
-    hits_min: usize,
-    mode: DeliveryMode,
-    workload: WorkloadOptions,
-}
-
-/// An eighth of the real thing, for every day.
+/// A relay alone, so that each death is followed by a cold start.
 #[tokio::test]
 async fn a_relay_killed_at_every_window_loses_and_doubles_nothing() -> Result<()> {
-    let report = run("chaos_short", &daily(DeliveryMode::ExactlyOnce)).await?;
-    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
+    let mut plan = short(relays_only(), DeliveryMode::ExactlyOnce)?;
+    plan.fleet = 1;
+    plan.windows_only = true;
+    let (done, report) = play("chaos_windows", &plan).await?;
+    assert!(report.passed(), "seed {}: {report}", plan.seed);
+    for window in Failpoint::RUN {
+        let hits = done.windows.get(window.name());
+        assert!(hits.is_some_and(|hits| *hits > 0), "{window:?}: {done:?}");
+    }
     Ok(())
 }
 
@@ -54,154 +62,118 @@ async fn a_relay_killed_at_every_window_loses_and_doubles_nothing() -> Result<()
 #[tokio::test]
 async fn at_least_once_loses_and_reorders_nothing_and_doubles_what_a_kill_left_open() -> Result<()>
 {
-    let report = run("chaos_at_least_once", &daily(DeliveryMode::AtLeastOnce)).await?;
-    assert!(report.doubled.count > 0, "{report}");
+    let mut plan = short(relays_only(), DeliveryMode::AtLeastOnce)?;
+    plan.windows_only = true;
+    let (_, report) = play("chaos_at_least_once", &plan).await?;
+    assert!(report.passed(), "seed {}: {report}", plan.seed);
+    assert!(report.doubled.count > 0, "seed {}: {report}", plan.seed);
     Ok(())
 }
 
-fn daily(mode: DeliveryMode) -> Plan {
-    Plan {
-        kills: 2 * Failpoint::RUN.len(),
-        hits_min: 1,
+fn relays_only() -> Counts {
+    Counts {
+        relays: 2 * Failpoint::RUN.len(),
+        ..Counts::default()
+    }
+}
+
+fn short(counts: Counts, mode: DeliveryMode) -> Result<Plan> {
+    Ok(Plan {
+        seed: seed()?,
+        counts,
         mode,
+        fleet: 2,
+        windows_only: false,
         workload: WorkloadOptions {
             rate: 3,
             ..WorkloadOptions::default()
         },
-    }
+    })
 }
 
-/// `make chaos`.
+/// `make chaos`: rounds until the time is over, each recorded.
 #[tokio::test]
 #[ignore = "takes minutes: make chaos"]
 async fn chaos() -> Result<()> {
-    let plan = Plan {
-        kills: 100,
-        hits_min: 5,
-        mode: DeliveryMode::ExactlyOnce,
-        workload: WorkloadOptions::default(),
+    let minutes = number(MINUTES_VARIABLE)?.unwrap_or(MINUTES);
+    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    let first = seed()?;
+    let mut ground = ground().await?;
+    for seed in first.. {
+        let plan = Plan {
+            seed,
+            counts: Counts::LONG,
+            mode: DeliveryMode::ExactlyOnce,
+            fleet: 2,
+            windows_only: false,
+            workload: WorkloadOptions {
+                rate: 4,
+                ..WorkloadOptions::default()
+            },
+        };
+        let outcome = observe(&mut ground, &plan).await?;
+        let path = results::record(&outcome)?;
+        eprintln!("chaos: {}, in {}", results::line(&outcome), path.display());
+        results::show()?;
+        ensure!(outcome.findings.is_empty(), "{:#?}", outcome.findings);
+        if Instant::now() > end {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A round that could not be carried out is a finding, too.
+async fn observe(ground: &mut Ground, plan: &Plan) -> Result<Outcome> {
+    let epoch = SystemTime::UNIX_EPOCH;
+    let began = Instant::now();
+    let mut outcome = Outcome {
+        at: epoch.elapsed()?.as_secs(),
+        seed: plan.seed,
+        build: if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        }
+        .to_owned(),
+        ..Outcome::default()
     };
-    let report = run("chaos", &plan).await?;
-    assert!(matches!(report.torn, Torn::Examined(_)), "{report}");
-    Ok(())
+    eprintln!("chaos: a round of seed {}", plan.seed);
+    match round::run(ground, "chaos", plan).await {
+        Ok((done, report)) => outcome.add(&done, &report),
+        Err(error) => outcome.findings.push(format!("{error:#}")),
+    }
+    outcome.seconds = began.elapsed().as_secs();
+    Ok(outcome)
 }
 
-async fn run(name: &str, plan: &Plan) -> Result<Report> {
-    let stack = own_stack().await?;
-    let mut scenario = Scenario::on(&stack, name).await?;
-    // Small enough that the largest transactions are alone, and large enough to hold them.
-    scenario.set("batch.bytes_max", "256KiB");
-    scenario.set("delivery.mode", serde_json::to_value(plan.mode)?);
-    scenario.create_topic(AGGREGATE_TYPE, 6).await?;
-    register_contract(&stack.registry).await?;
-    scenario.init().await?;
-
-    let folder = tempfile::tempdir()?;
-    let hits = folder.path().join("hits");
-    let seed = plan.workload.seed;
-    eprintln!("chaos: {} kills, seed {seed}", plan.kills);
-    let pool = scenario.pool().await?;
-    let workload = Workload::start(&pool, plan.workload.clone()).await?;
-    for (number, kill) in kills(plan.kills, &mut StdRng::seed_from_u64(seed)).enumerate() {
-        carry_out(&scenario, kill, &hits)
-            .await
-            .with_context(|| format!("kill {number}, {kill:?}, seed {seed}"))?;
-        if number % 10 == 9 {
-            let events = workload.written().committed;
-            eprintln!("chaos: {} kills, {events} events committed", number + 1);
-        }
-    }
-    let _last = scenario.start_relay()?;
-    let written = workload.stop().await?;
-
-    let hits = count(&hits)?;
-    for window in Failpoint::RUN {
-        let count = hits.get(window.name()).copied().unwrap_or_default();
-        let least = plan.hits_min;
-        ensure!(
-            count >= least,
-            "{} was hit {count} times, not {least}: {hits:?}",
-            window.name()
-        );
-    }
-    let report = judge_with(&stack, &scenario, PATIENCE, |options| {
-        options.rules.duplicates_allowed = plan.mode == DeliveryMode::AtLeastOnce;
-    })
-    .await?;
-    eprintln!("chaos: {written:?}\nchaos: hits {hits:?}\nchaos: {report}");
-    assert!(report.passed(), "seed {seed}: {report}");
-    assert_eq!(report.committed, written.committed, "{report}");
-    Ok(report)
+async fn play(name: &str, plan: &Plan) -> Result<(Done, Report)> {
+    eprintln!("{name}: {SEED_VARIABLE}={}", plan.seed);
+    let (done, report) = round::run(&mut ground().await?, name, plan).await?;
+    eprintln!("{name}: {done:?}\n{name}: {report}");
+    Ok((done, report))
 }
 
-/// Half of them at the windows in turn, half at random moments, in random order.
-fn kills(count: usize, rng: &mut StdRng) -> impl Iterator<Item = Kill> {
-    let windows = Failpoint::RUN.into_iter().cycle();
-    let mut kills: Vec<Kill> = windows
-        .take(count / 2)
-        .map(|window| Kill::At(window, rng.random_range(1..=12)))
-        .collect();
-    for number in 0..count - kills.len() {
-        kills.push(match number % 3 {
-            0 => Kill::AfterStart(rng.random_range(0..1_500)),
-            _ => Kill::AfterActive(rng.random_range(0..1_000)),
-        });
-    }
-    kills.shuffle(rng);
-    kills.into_iter()
+async fn ground() -> Result<Ground> {
+    let (stack, to_kafka) = stack_behind_proxy().await?;
+    Ok(Ground { stack, to_kafka })
 }
 
-async fn carry_out(scenario: &Scenario, kill: Kill, hits: &Path) -> Result<()> {
-    match kill {
-        Kill::At(window, passes) => {
-            let failpoint = format!("{}={passes}", window.name());
-            let hits = hits
-                .to_str()
-                .context("a temporary folder has a plain name")?;
-            let variables = [
-                ("POSTRIDER_FAILPOINTS", failpoint.as_str()),
-                ("POSTRIDER_FAILPOINT_LOG", hits),
-            ];
-            let mut relay = scenario.start_relay_with(&[], &variables)?;
-            relay.wait_exit(LIMIT).await?;
-        }
-        // The moment is what is random here; nothing is waited for.
-        Kill::AfterStart(millis) => {
-            let mut relay = scenario.start_relay()?;
-            tokio::time::sleep(Duration::from_millis(millis)).await;
-            relay.kill()?;
-        }
-        Kill::AfterActive(millis) => {
-            let mut relay = scenario.start_relay()?;
-            until_active(&relay).await;
-            tokio::time::sleep(Duration::from_millis(millis)).await;
-            relay.kill()?;
-        }
-    }
-    Ok(())
+/// What was asked for, or chance; small enough to be typed.
+fn seed() -> Result<u64> {
+    let chance = u64::from(rand::rng().random::<u16>()) << 16;
+    Ok(number(SEED_VARIABLE)?.unwrap_or(chance))
 }
 
-async fn until_active(relay: &RelayProcess) {
-    wait_until("the relay is active", LIMIT, async || {
-        match relay.log_lines() {
-            Ok(lines)
-                if lines
-                    .iter()
-                    .any(|line| line.contains(r#""message":"active""#)) =>
-            {
-                Observed::Reached(())
-            }
-            seen => Observed::NotYet(seen),
-        }
-    })
-    .await;
-}
-
-/// How often the relay says that each window killed it.
-fn count(hits: &Path) -> Result<BTreeMap<String, usize>> {
-    let mut counts = BTreeMap::new();
-    for line in std::fs::read_to_string(hits)?.lines() {
-        *counts.entry(line.to_owned()).or_default() += 1;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these are the test's own settings, not the relay's"
+)]
+fn number(variable: &str) -> Result<Option<u64>> {
+    match env::var(variable) {
+        Ok(text) => Ok(Some(
+            text.parse().with_context(|| format!("{variable}={text}"))?,
+        )),
+        Err(_) => Ok(None),
     }
-    Ok(counts)
 }

@@ -23,4 +23,5 @@ mod registry;
 mod sabotage;
 mod security;
 mod sql;
+mod topics;
 mod traces;

@@ -1,6 +1,6 @@
 //! `postrider verify`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::error::{Chain, Classify as _};
 use crate::names::{self, RelayName};
 use crate::pipeline::Settings;
 use crate::postgres;
-use crate::publish::{self, Patience};
+use crate::publish::{self, Patience, ProgressReader};
 use crate::route::Router;
 use crate::verify::{Registry, Report, Rules, VerifyOptions, verify};
 
@@ -87,7 +87,7 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
         None => None,
     };
     // The oracle's own questions to both do not tell a wrong password from a server that is down.
-    reach_kafka(settings)
+    let partition_counts = partition_counts(settings)
         .await
         .map_err(|error| fail_classified(&error))?;
     let registry = settings.registry();
@@ -119,6 +119,7 @@ async fn prove(client: &Client, loaded: &Loaded, options: &Options) -> Result<Re
         split_bytes_min: Some(config.batch.bytes_max.bytes()),
         since,
         dead_letter_topics,
+        partition_counts,
         duplicates_allowed: config.delivery.mode == DeliveryMode::AtLeastOnce,
         ..Rules::default()
     };
@@ -135,17 +136,22 @@ fn dead_letter_topics(name: &RelayName, topics: &BTreeSet<String>) -> Vec<String
     routed.chain([unrouted]).collect()
 }
 
-async fn reach_kafka(settings: &Settings) -> Result<(), publish::Error> {
+/// Over how many partitions the relay maps the keys of each topic: those that a topic had first.
+async fn partition_counts(settings: &Settings) -> Result<BTreeMap<String, u32>, publish::Error> {
     let kafka = settings.kafka.clone();
-    let reached = tokio::task::spawn_blocking(move || {
+    let asked = tokio::task::spawn_blocking(move || {
         let stop = CancellationToken::new();
         let patience = Patience::new(&kafka.bootstrap_servers, &stop, KAFKA_PATIENCE);
-        publish::reach(&kafka.uncommitted, &patience)
+        publish::reach(&kafka.uncommitted, &patience)?;
+        match ProgressReader::new(&kafka)?.read(&patience) {
+            Ok(progress) => Ok(progress.map(|it| it.get().partition_counts.clone())),
+            // What is on Kafka can be proven without: the topics have what they had first.
+            Err(publish::Error::ProgressMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     });
-    reached
-        .await
-        .expect("the question to Kafka does not panic")
-        .map(drop)
+    let counts = asked.await.expect("the questions to Kafka do not panic")?;
+    Ok(counts.unwrap_or_default())
 }
 
 /// The topics of every event that the table holds.

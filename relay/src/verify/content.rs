@@ -53,10 +53,7 @@ pub(super) fn misplacement(
             return Some(format!("belongs to topic {topic}"));
         }
     }
-    let partition = partition_of(
-        row.key().as_bytes(),
-        partitions.filter(|_| rules.check_partitions)?,
-    );
+    let partition = partition_of(row.key().as_bytes(), partitions?);
     (i64::from(partition) != i64::from(record.partition))
         .then(|| format!("its key belongs to partition {partition}"))
 }

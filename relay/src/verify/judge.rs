@@ -93,6 +93,8 @@ impl Judge {
 
     /// Says how many partitions a topic has.
     pub(super) fn topic(&mut self, name: &str, partitions: u32) {
+        let mapped = self.rules.partition_counts.get(name);
+        let partitions = mapped.copied().unwrap_or(partitions);
         let topic = self.topic_index(&name.into());
         self.topics[topic as usize].partitions = Some(partitions);
     }

@@ -1,6 +1,6 @@
 //! What a history has to keep to, where that is not the same for every outbox.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a history has to keep to, where it is not the same for every outbox.
 #[derive(Debug, Clone)]
@@ -15,9 +15,9 @@ pub struct Rules {
     /// The topic of an event, with `{aggregate_type}`, `{event_type}` and `{aggregate_id}`; none
     /// where routes are not that simple, and then any topic will do.
     pub topic: Option<String>,
-    /// Whether each key must lie in the partition that Java clients give it over the present number
-    /// of partitions. Not after a `repartition`.
-    pub check_partitions: bool,
+    /// Over how many partitions of a topic its keys are mapped, as Java clients do it, where these
+    /// are not all that it has: keys stay where they are when a topic gets more.
+    pub partition_counts: BTreeMap<String, u32>,
     /// Whether doubled records are harmless, and database transactions need no Kafka transaction
     /// (`at_least_once`).
     pub duplicates_allowed: bool,
@@ -40,7 +40,7 @@ impl Default for Rules {
             dead_letter_topics: Vec::new(),
             json_topics: Vec::new(),
             topic: None,
-            check_partitions: true,
+            partition_counts: BTreeMap::new(),
             duplicates_allowed: false,
             split_bytes_min: None,
             split_xids: HashSet::new(),
