@@ -22,6 +22,7 @@ mod recipes;
 mod registry;
 mod sabotage;
 mod security;
+mod shutdown;
 mod sql;
 mod topics;
 mod traces;

@@ -15,6 +15,7 @@ mod channel_binding;
 mod dial;
 mod error;
 mod parameters;
+mod readiness;
 mod server_error;
 mod session;
 mod socket;
@@ -31,6 +32,7 @@ pub use target::{ChannelBinding, Host, InvalidTarget, SslMode, Target};
 pub use variables::url_from_variables;
 
 pub(crate) use dial::Attempts;
+pub(crate) use readiness::is_shutting_down;
 pub(crate) use socket::Io;
 pub(crate) use start_up::start_up;
 pub(crate) use wire::{Received, Wire};

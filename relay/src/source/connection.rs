@@ -4,6 +4,7 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
+use super::shutdown::Shutdown;
 use super::slot::Subscription;
 use super::stream::WalStream;
 use super::timeline::{self, TimelineSwitch};
@@ -15,6 +16,7 @@ use crate::postgres::{Attempts, Received, ServerError, Target, Wire, start_up};
 /// at a time.
 pub struct ReplicationConnection {
     wire: Wire,
+    target: Target,
 }
 
 /// What `IDENTIFY_SYSTEM` answers: which cluster this is, and on which timeline. A position is
@@ -45,7 +47,10 @@ impl ReplicationConnection {
         loop {
             let attempt = attempts.next().await?;
             match start_up(attempt, target, &[("replication", "database")], &settings).await {
-                Ok(wire) => return Ok(Self { wire }),
+                Ok(wire) => {
+                    let target = target.clone();
+                    return Ok(Self { wire, target });
+                }
                 Err(error) => attempts.failed(error)?,
             }
         }
@@ -130,7 +135,14 @@ impl ReplicationConnection {
             match self.wire.receive().await.map_err(Error::Lost)? {
                 Received::CopyBoth => {
                     let (io, read_ahead) = self.wire.into_parts();
-                    return Ok(WalStream::new(io, read_ahead, subscription, start));
+                    let shutdown = Shutdown::new(self.target);
+                    return Ok(WalStream::new(
+                        io,
+                        read_ahead,
+                        subscription,
+                        start,
+                        shutdown,
+                    ));
                 }
                 Received::Message(Message::ErrorResponse(body)) => {
                     return Err(subscription.start_error(ServerError::from_fields(body.fields())));

@@ -115,6 +115,9 @@ pub enum Error {
         #[source]
         source: Box<ServerError>,
     },
+    /// The server shuts down and waits for a confirmation that does not come, so it was left.
+    #[error("the server shuts down, and what it has sent cannot be published in time")]
+    ServerStopping,
     /// The walsender failed in mid-stream.
     #[error("the walsender of slot {slot:?} failed")]
     Walsender {
@@ -137,7 +140,10 @@ impl Error {
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Connect(error) => error.is_unreachable(),
-            Self::Lost(_) | Self::ServerClosed { .. } | Self::Silent { .. } => true,
+            Self::Lost(_)
+            | Self::ServerClosed { .. }
+            | Self::Silent { .. }
+            | Self::ServerStopping => true,
             Self::Malformed { .. }
             | Self::MessageTooLarge { .. }
             | Self::IdentifySystem(_)
@@ -162,6 +168,7 @@ impl Classify for Error {
             Self::Lost(_)
             | Self::ServerClosed { .. }
             | Self::Silent { .. }
+            | Self::ServerStopping
             | Self::IdentifySystem(_)
             | Self::TimelineHistory { .. }
             | Self::Walsender { .. }
@@ -189,6 +196,11 @@ impl Classify for Error {
             Self::Connect(error) => error.remedy(),
             Self::Lost(_) | Self::ServerClosed { .. } | Self::Silent { .. } => {
                 "nothing, if PostgreSQL was restarted; else read its log and check the network"
+                    .to_owned()
+            }
+            Self::ServerStopping => {
+                "nothing: the slot keeps what is not published, and the relay goes on when the \
+                 server is back; see why Kafka did not take it"
                     .to_owned()
             }
             Self::Malformed { .. } => {
@@ -244,6 +256,7 @@ impl Classify for Error {
             Self::Lost(_) | Self::ServerClosed { .. } | Self::Silent { .. } => {
                 "replication_connection"
             }
+            Self::ServerStopping => "server_stopping",
             Self::Malformed { .. } => "replication_protocol",
             Self::MessageTooLarge { .. } => "message_too_large",
             Self::IdentifySystem(_) | Self::TimelineHistory { .. } | Self::Query { .. } => {

@@ -52,6 +52,11 @@ impl Feedback {
         committed > self.flushed && committed <= self.received
     }
 
+    /// Whether the server knows that everything it has sent is confirmed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.flushed >= self.received
+    }
+
     /// Takes over the committed position as far as it was received.
     ///
     /// # Panics

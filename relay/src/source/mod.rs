@@ -17,6 +17,7 @@ mod gulp;
 mod intake;
 mod notice;
 mod pace;
+mod shutdown;
 mod slot;
 mod stream;
 mod timeline;

@@ -9,7 +9,8 @@
 //! 4. handing a gulp on. Until the pipeline has taken it nothing more is read, so the socket fills
 //!    and the walsender waits: backpressure without memory;
 //! 5. reading;
-//! 6. silence: a server whose machine vanished sends no FIN. A status update that follows on
+//! 6. a server that shuts down and waits in vain ([`super::shutdown`]);
+//! 7. silence: a server whose machine vanished sends no FIN. A status update that follows on
 //!    nothing heard asks for an answer, so a living walsender is never silent for long.
 //!
 //! The pipeline's watchdog ends a session whose pipeline is stuck: this task alone would keep a dead
@@ -31,6 +32,7 @@ use super::feedback::Feedback;
 use super::gulp::{COPY_DATA_TAG, WalMessage};
 use super::intake::{Filled, Intake};
 use super::pace::{PAUSE, Pace};
+use super::shutdown::Shutdown;
 use super::slot::Subscription;
 use super::{Error, Gulp, WAL_SENDER_TIMEOUT, notice};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
@@ -59,6 +61,7 @@ pub struct WalStream {
     intake: Intake,
     subscription: Subscription,
     start: Lsn,
+    shutdown: Shutdown,
 }
 
 impl WalStream {
@@ -67,12 +70,14 @@ impl WalStream {
         read_ahead: BytesMut,
         subscription: Subscription,
         start: Lsn,
+        shutdown: Shutdown,
     ) -> Self {
         Self {
             io,
             intake: Intake::new(read_ahead),
             subscription,
             start,
+            shutdown,
         }
     }
 }
@@ -114,6 +119,7 @@ struct Link {
     status_wanted: bool,
     heard_since_status: bool,
     listening_since: Instant,
+    shutdown: Shutdown,
 }
 
 impl Link {
@@ -133,6 +139,7 @@ impl Link {
             status_wanted: true,
             heard_since_status: false,
             listening_since: now,
+            shutdown: wal.shutdown,
         }
     }
 
@@ -171,6 +178,8 @@ impl Link {
                     let Ok(permit) = permit else { return Ok(()) };
                     permit.send(self.waiting.pop_front().expect("a gulp is waiting"));
                     self.listening_since = Instant::now();
+                    self.shutdown.waits(false);
+                    self.shutdown.waits(!self.waiting.is_empty());
                 }
                 () = sleep_until(pause_end), if self.waiting.is_empty() && !is_listening => {
                     self.paused_until = None;
@@ -186,6 +195,7 @@ impl Link {
                     }
                     self.status_wanted |= self.feedback.would_advance(*confirmed.borrow());
                 }
+                () = self.shutdown.is_blocked() => return Err(Error::ServerStopping),
                 () = sleep_until(self.listening_since + SILENCE_MAX), if is_listening => {
                     return Err(Error::Silent { after: SILENCE_MAX });
                 }
@@ -222,6 +232,9 @@ impl Link {
                 after: WAL_SENDER_TIMEOUT,
             })?
             .map_err(Error::Lost)?;
+        if advances || self.feedback.is_complete() {
+            self.shutdown.asks(false);
+        }
         if advances {
             failpoints::hit(Failpoint::AfterFeedback);
         }
@@ -253,6 +266,7 @@ impl Link {
             } = message
             {
                 self.status_wanted = true;
+                self.shutdown.asks(true);
             }
         }
         if filled.closed {
@@ -273,6 +287,7 @@ impl Link {
         let bytes = self.intake.take_gulp();
         if !bytes.is_empty() || (drained && self.owes_drained) {
             self.waiting.push_back(Gulp::new(bytes.freeze(), drained));
+            self.shutdown.waits(true);
             self.owes_drained = !drained;
         }
     }

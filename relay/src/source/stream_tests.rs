@@ -27,6 +27,7 @@ async fn an_error_that_came_with_the_answer_to_the_start_is_heard_at_once() {
         publication_missing(),
         subscription(),
         Lsn::INVALID,
+        Shutdown::new("postgres://postrider@127.0.0.1/orders".parse().unwrap()),
     );
     let (gulps, _taken) = mpsc::channel(1);
     let (_confirmed, reader) = watch::channel(Lsn::INVALID);

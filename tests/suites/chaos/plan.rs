@@ -59,7 +59,7 @@ pub(super) enum Step {
     BrokerDies { with_relay: bool },
     /// PostgreSQL ends without a checkpoint and is started again.
     PostgresDies { how: Death, with_relay: bool },
-    /// The registry is away for a moment.
+    /// The registry is away for a moment, while a relay dies and another one begins.
     RegistryRestarts,
     /// The link to a server fails.
     LinkFails { server: Server, how: Failure },

@@ -178,9 +178,11 @@ impl Round<'_> {
                 self.done.postgres_recoveries.push(back.elapsed());
             }
             Step::RegistryRestarts => {
+                // Who begins meanwhile knows no schema, and waits.
                 stack.registry.stop();
-                fleet.until_published().await?;
+                fleet.kill_one().await?;
                 stack.registry.restart().await?;
+                fleet.until_published().await?;
                 self.done.others += 1;
             }
             Step::LinkFails { server, how } => self.link_fails(fleet, server, how).await?,
