@@ -97,11 +97,23 @@ pub enum Sabotage {
     SkipOnReconnect,
     /// Close a batch in the middle of a database transaction.
     TearTransaction,
+    /// Begin where PostgreSQL's slot stands, whatever the progress record says.
+    IgnoreProgress,
+    /// Begin an open transaction anew, whatever of it is published.
+    ForgetSlice,
+    /// Map keys over the partitions that a topic has now.
+    RemapKeys,
+    /// Count a record as acknowledged that Kafka refused.
+    IgnoreRefusal,
+    /// Begin without comparing the progress record with the server.
+    SkipComparison,
+    /// Take the producer over before the slot is ours.
+    TakeProducerFirst,
 }
 
 impl Sabotage {
-    /// Every fault, for the test that tries them all.
-    pub const ALL: [Self; 8] = [
+    /// Those that show on every outbox, for the demo.
+    pub const EVERYWHERE: [Self; 9] = [
         Self::DropEvent,
         Self::DoubleEvent,
         Self::SwapEvents,
@@ -110,6 +122,16 @@ impl Sabotage {
         Self::AcknowledgeCommitLsn,
         Self::SkipOnReconnect,
         Self::TearTransaction,
+        Self::IgnoreProgress,
+    ];
+
+    /// Those that need circumstances of their own.
+    pub const SOMEWHERE: [Self; 5] = [
+        Self::ForgetSlice,
+        Self::RemapKeys,
+        Self::IgnoreRefusal,
+        Self::SkipComparison,
+        Self::TakeProducerFirst,
     ];
 
     /// The name used in `POSTRIDER_SABOTAGE`.
@@ -123,15 +145,30 @@ impl Sabotage {
             Self::AcknowledgeCommitLsn => "acknowledge_commit_lsn",
             Self::SkipOnReconnect => "skip_on_reconnect",
             Self::TearTransaction => "tear_transaction",
+            Self::IgnoreProgress => "ignore_progress",
+            Self::ForgetSlice => "forget_slice",
+            Self::RemapKeys => "remap_keys",
+            Self::IgnoreRefusal => "ignore_refusal",
+            Self::SkipComparison => "skip_comparison",
+            Self::TakeProducerFirst => "take_producer_first",
         }
     }
 
     /// Where the relay has to die for the fault to show; none for those that show by themselves.
     pub const fn window(self) -> Option<Failpoint> {
         match self {
-            Self::DropEvent | Self::DoubleEvent | Self::SwapEvents | Self::TearTransaction => None,
+            Self::DropEvent
+            | Self::DoubleEvent
+            | Self::SwapEvents
+            | Self::TearTransaction
+            | Self::RemapKeys
+            | Self::IgnoreRefusal
+            | Self::SkipComparison
+            | Self::TakeProducerFirst => None,
             Self::ConfirmEarly | Self::ProgressBeforeEvents => Some(Failpoint::AckedNoProgress),
-            Self::AcknowledgeCommitLsn => Some(Failpoint::AfterEndTxn),
+            Self::AcknowledgeCommitLsn | Self::IgnoreProgress | Self::ForgetSlice => {
+                Some(Failpoint::AfterEndTxn)
+            }
             Self::SkipOnReconnect => Some(Failpoint::BeforeProduce),
         }
     }
@@ -243,7 +280,8 @@ mod armed_sabotage {
         if name.is_empty() {
             return None;
         }
-        let fault = Sabotage::ALL.into_iter().find(|fault| fault.name() == name);
+        let mut all = Sabotage::EVERYWHERE.into_iter().chain(Sabotage::SOMEWHERE);
+        let fault = all.find(|fault| fault.name() == name);
         Some(fault.expect("POSTRIDER_SABOTAGE names a fault"))
     });
 

@@ -106,7 +106,7 @@ async fn the_awkward_scenario_passes() -> Result<()> {
 
 #[tokio::test]
 async fn a_demo_whose_relay_is_wrong_fails_its_proof() -> Result<()> {
-    for fault in Sabotage::ALL {
+    for fault in Sabotage::EVERYWHERE {
         let folder = folder()?;
         let demo = command(&["demo", "--events", "2000", "--rate", "500"], &folder);
         let output = demo

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use e2e::{
-    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge,
-    register_contract, shared_stack, wait_until,
+    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, add_partitions,
+    judge, judge_with, register_contract, shared_stack, wait_until, write_huge,
 };
 use postrider::failpoints::{Failpoint, Sabotage};
+use postrider::local;
 use postrider::verify::{Report, Torn};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -78,18 +79,18 @@ async fn commit_fault_and_crash(
     first.wait_exit(LIMIT).await?;
     let mut second = start(&scenario, Some(fault), "")?;
     if halts {
-        second.expect_log("halted");
-        wait_until("the relay has halted", LIMIT, async || {
-            match second.log_lines() {
-                Ok(lines) if lines.iter().any(|line| line.contains("halted")) => {
-                    Observed::Reached(())
-                }
-                seen => Observed::NotYet(seen),
-            }
-        })
-        .await;
+        until_warned(&mut second, "halted").await;
     }
     verdict(&scenario).await
+}
+
+async fn until_warned(relay: &mut RelayProcess, text: &str) {
+    relay.expect_log(text);
+    wait_until(text, LIMIT, async || match relay.log_lines() {
+        Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(()),
+        seen => Observed::NotYet(seen),
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -180,5 +181,97 @@ async fn what_is_skipped_on_a_reconnect_is_lost() -> Result<()> {
     let failpoint = Failpoint::BeforeProduce;
     let report = commit_fault_and_crash(Sabotage::SkipOnReconnect, failpoint, false).await?;
     assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+/// The slot knows less than the progress record after every crash.
+#[tokio::test]
+async fn beginning_where_the_slot_stands_doubles() -> Result<()> {
+    let failpoint = Failpoint::AfterEndTxn;
+    let report = commit_fault_and_crash(Sabotage::IgnoreProgress, failpoint, false).await?;
+    assert!(!report.passed() && report.doubled.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_open_transaction_that_begins_anew_is_doubled() -> Result<()> {
+    let fault = Sabotage::ForgetSlice;
+    let scenario = scenario(fault.name()).await?;
+    let mut client = scenario.client().await?;
+    write_huge(&mut client, "huge", 3_000, true).await?;
+    let mut first = start(&scenario, Some(fault), &crash_at(Failpoint::AfterEndTxn))?;
+    first.wait_exit(LIMIT).await?;
+    let _second = start(&scenario, Some(fault), "")?;
+    let report = verdict(&scenario).await?;
+    assert!(!report.passed() && report.doubled.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_that_move_to_new_partitions_are_misplaced() -> Result<()> {
+    let fault = Sabotage::RemapKeys;
+    let scenario = scenario(fault.name()).await?;
+    let topic = scenario.topic(AGGREGATE_TYPE);
+    let mut first = start(&scenario, Some(fault), "")?;
+    write(&scenario).await?;
+    verdict(&scenario).await?;
+    first.kill()?;
+    add_partitions(scenario.bootstrap_servers(), &topic, 5).await?;
+    let _second = start(&scenario, Some(fault), "")?;
+    write(&scenario).await?;
+    let stack = shared_stack().await?;
+    let report = judge_with(stack, &scenario, PATIENCE, |options| {
+        options.rules.partition_counts = [(topic, 3)].into();
+    })
+    .await?;
+    assert!(!report.passed() && report.misplaced.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_kafka_refused_and_counts_as_acknowledged_is_lost() -> Result<()> {
+    let fault = Sabotage::IgnoreRefusal;
+    let mut scenario = Scenario::new(fault.name()).await?;
+    // A transaction of Kafka would not commit without the record.
+    scenario.set("delivery.mode", "at_least_once");
+    let (servers, topic) = (scenario.bootstrap_servers(), scenario.topic(AGGREGATE_TYPE));
+    local::create_topic(servers, &topic, 3, &[("max.message.bytes", "4000")]).await?;
+    register_contract(&shared_stack().await?.registry).await?;
+    scenario.init().await?;
+    let _relay = start(&scenario, Some(fault), "")?;
+    write(&scenario).await?;
+    let report = verdict(&scenario).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_somebody_moved_the_slot_past_is_lost_without_the_comparison() -> Result<()> {
+    let fault = Sabotage::SkipComparison;
+    let scenario = scenario(fault.name()).await?;
+    let mut first = start(&scenario, Some(fault), "")?;
+    write(&scenario).await?;
+    assert!(verdict(&scenario).await?.passed());
+    first.kill()?;
+    write(&scenario).await?;
+    let advance = "select pg_replication_slot_advance(slot_name, pg_current_wal_lsn())
+        from pg_replication_slots where database = current_database()";
+    scenario.client().await?.execute(advance, &[]).await?;
+    let mut second = start(&scenario, Some(fault), "")?;
+    second.wait_for_state("active", LIMIT).await?;
+    let report = verdict(&scenario).await?;
+    assert!(!report.passed() && report.lost.count > 0, "{report}");
+    Ok(())
+}
+
+/// Nothing is lost by it, and the active relay has to begin again each time.
+#[tokio::test]
+async fn a_standby_that_takes_the_producer_disturbs_the_active_relay() -> Result<()> {
+    let scenario = scenario("take_producer").await?;
+    let mut active = scenario.start_relay()?;
+    active.wait_for_state("active", LIMIT).await?;
+    let _standby = start(&scenario, Some(Sabotage::TakeProducerFirst), "")?;
+    write(&scenario).await?;
+    until_warned(&mut active, r#""reason":"fenced""#).await;
     Ok(())
 }

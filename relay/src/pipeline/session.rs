@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::origin::{self, Origin};
 use super::{Care, Error, Flow, Settings};
 use crate::encode::Resolver;
+use crate::failpoints::{Sabotage, sabotaged};
 use crate::lsn::Lsn;
 use crate::publish::{self, Opened, Publisher};
 use crate::runtime::{self, Watchdog};
@@ -35,6 +36,12 @@ pub(super) async fn run(
     stop: &CancellationToken,
     has_been_active: &mut bool,
 ) -> Result<(), Error> {
+    if sabotaged(Sabotage::TakeProducerFirst) {
+        let (confirmed, _) = watch::channel(Lsn::INVALID);
+        let (kafka, heart) = (settings.kafka.clone(), watchdog.heart("publisher"));
+        let (publisher, _) = publish::open(kafka, confirmed, heart, stop.clone()).await?;
+        publisher.close().await;
+    }
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
     let begin = async {
         let origin = Origin::read(&mut connection, &settings.slot).await?;
@@ -128,6 +135,9 @@ impl Session<'_> {
 
     async fn compare(&self, origin: &Origin, opened: &Opened) -> Result<(), Error> {
         let progress = opened.progress.get();
+        if sabotaged(Sabotage::SkipComparison) {
+            return Ok(());
+        }
         origin.compare(progress, &opened.kafka_cluster_id)?;
         origin::compare_with_database(&self.settings.target, progress).await
     }
@@ -141,6 +151,9 @@ impl Session<'_> {
         confirmed: &watch::Sender<Lsn>,
     ) -> Result<Ended, Error> {
         let mut progress = opened.progress.get().clone();
+        if sabotaged(Sabotage::IgnoreProgress) {
+            progress.resume_lsn = origin.confirmed_flush_lsn.unwrap_or(progress.resume_lsn);
+        }
         confirmed.send_replace(progress.resume_lsn);
         tracing::info!(resume_lsn = %progress.resume_lsn, slot = self.settings.slot, "active");
         *self.has_been_active = true;

@@ -41,6 +41,7 @@ impl Transaction {
             Published::Everything
         } else {
             let open = progress.open.as_ref().filter(is_open);
+            let open = open.filter(|_| !sabotaged(Sabotage::ForgetSlice));
             open.map_or(Published::Nothing, |open| Published::First(open.ordinal))
         };
         Self {
