@@ -268,6 +268,22 @@ impl Attempt {
         within(limit.limit, &limit.at, start_up).await
     }
 
+    /// A connection that is not to a server.
+    #[cfg(test)]
+    pub(crate) fn over(io: Box<dyn Io>) -> Self {
+        let [host, user, database] = ["db:5432", "relay", "shop"].map(str::to_owned);
+        Self {
+            io,
+            at: Place {
+                host,
+                user,
+                database,
+            },
+            server_end_point: None,
+            limit: None,
+        }
+    }
+
     /// The limit that [`Attempt::within`] applies, apart from the connection.
     pub(crate) fn limit(&self) -> AttemptLimit {
         AttemptLimit {

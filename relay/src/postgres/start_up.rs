@@ -85,3 +85,66 @@ async fn converse(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// What a server, or something that is none, may say: messages that look right, lengths that are
+    /// not, and anything.
+    fn answer() -> impl Strategy<Value = Vec<u8>> {
+        let tag = prop::sample::select(b"RSKZENA1C\0".to_vec());
+        let length = prop_oneof![
+            4 => Just(None),
+            1 => any::<i32>().prop_map(Some),
+        ];
+        let body = prop_oneof![
+            Just(b"\0\0\0\x0aSCRAM-SHA-256\0\0".to_vec()),
+            Just(b"\0\0\0\x0br=nonce,s=c2FsdA==,i=4096".to_vec()),
+            Just(b"in_hot_standby\0on\0".to_vec()),
+            Just(b"SFATAL\0C57P03\0Mshutting down\0\0".to_vec()),
+            Just(vec![0; 4]),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ];
+        let message = (tag, length, body).prop_map(|(tag, length, body)| {
+            let whole = i32::try_from(body.len() + 4).expect("a short body");
+            let mut message = vec![tag];
+            message.extend_from_slice(&length.unwrap_or(whole).to_be_bytes());
+            message.extend(body);
+            message
+        });
+        prop::collection::vec(message, 0..6).prop_map(|messages| messages.concat())
+    }
+
+    fn start_up_with(answer: &[u8]) -> Result<Wire, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let (client, mut server) = tokio::io::duplex(1 << 16);
+            server.write_all(answer).await.unwrap();
+            server.shutdown().await.unwrap();
+            let target: Target = "postgres://relay:secret@db/shop".parse().unwrap();
+            start_up(Attempt::over(Box::new(client)), &target, &[], &[]).await
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic_or_wait(answer in answer()) {
+            let _connected = start_up_with(&answer);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic_or_wait(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(start_up_with(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_nothing_is_ready() {
+        let answer = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+        assert!(start_up_with(answer).is_ok());
+    }
+}
