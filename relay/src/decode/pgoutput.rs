@@ -302,4 +302,21 @@ mod tests {
             prop_assert!(decoder().decode(&message[..cut]).is_err());
         }
     }
+
+    /// Each is a 16-bit length and so many bytes, as `relay/fuzz` reads them.
+    #[test]
+    fn the_seeds_of_the_fuzzer_are_whole_streams() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/decode");
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let seed = std::fs::read(seed.unwrap().path()).unwrap();
+            let (mut decoder, mut rest, mut rows) = (Decoder::new(), &seed[..], 0);
+            while let Some((length, after)) = rest.split_first_chunk() {
+                let (message, next) = after.split_at(u16::from_be_bytes(*length).into());
+                let change = decoder.decode(message).unwrap();
+                rows += u32::from(matches!(change, Change::Event(_) | Change::Canary(_)));
+                rest = next;
+            }
+            assert!(rows > 0 && rest.is_empty());
+        }
+    }
 }
