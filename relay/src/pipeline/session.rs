@@ -37,6 +37,7 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
     let begin = async {
+        connection.require_free(&settings.slot).await?;
         let origin = Origin::read(&mut connection, &settings.slot).await?;
         let wal = connection
             .start_replication(&settings.slot, &settings.publication, Lsn::INVALID)
