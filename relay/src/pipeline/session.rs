@@ -56,7 +56,13 @@ pub(super) async fn run(
     let close = CancellationToken::new();
     let reader = runtime::spawn(
         "source",
-        source::stream(wal, gulp_sender, confirmed_reader, close.clone()),
+        source::stream(
+            wal,
+            gulp_sender,
+            confirmed_reader,
+            close.clone(),
+            watchdog.heart("source"),
+        ),
     );
     let mut session = Session {
         settings,
