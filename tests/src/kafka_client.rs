@@ -88,6 +88,23 @@ pub fn open_transaction(
     Ok(producer)
 }
 
+/// Begins a producer of `transactional_id` and drops it: every earlier one is shut out.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub fn fence(bootstrap_servers: &str, transactional_id: &str) -> Result<()> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("transactional.id", transactional_id)
+        .create()?;
+    Ok(producer.init_transactions(FLUSH_LIMIT)?)
+}
+
 /// Every committed record of a topic.
 ///
 /// # Errors
