@@ -4,8 +4,9 @@
 //! function; a release build has neither.
 //!
 //! `POSTRIDER_FAILPOINTS=after_read=3` kills the process with SIGKILL when it passes `after_read`
-//! for the third time. Before that it appends the name to the file `POSTRIDER_FAILPOINT_LOG`, so
-//! that a chaos run can count which windows were really hit.
+//! for the third time; `after_read=3:freeze` and the other deeds (`armed::Deed`) do something else
+//! there. Before that the name is appended to the file `POSTRIDER_FAILPOINT_LOG`, so that a chaos run
+//! can count which windows were really hit.
 //! `POSTRIDER_SABOTAGE=drop_event` makes the relay wrong on purpose: the oracle must notice.
 
 /// Names the failpoint at which a process dies.
@@ -203,12 +204,56 @@ mod armed {
     use std::io::Write;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use rustix::process::Signal;
 
     use super::Failpoint;
 
     struct Armed {
         name: String,
         passes_left: AtomicU64,
+        deed: Deed,
+    }
+
+    /// What happens at a failpoint.
+    #[derive(Debug, Clone, Copy)]
+    enum Deed {
+        /// The process dies (SIGKILL).
+        Kill,
+        /// The process stands still until somebody continues it (SIGSTOP).
+        Freeze,
+        /// The task or thread panics.
+        Panic,
+        /// The task or thread goes on no more, and the others do.
+        Hang,
+    }
+
+    impl Deed {
+        fn named(name: &str) -> Self {
+            match name {
+                "kill" => Self::Kill,
+                "freeze" => Self::Freeze,
+                "panic" => Self::Panic,
+                "hang" => Self::Hang,
+                _ => panic!("{name:?} is no deed of a failpoint"),
+            }
+        }
+
+        fn happen(self) {
+            match self {
+                Self::Kill => signal(Signal::KILL),
+                Self::Freeze => {
+                    signal(Signal::STOP);
+                    // Another thread may be the one that obeys; meanwhile this one goes nowhere.
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Self::Panic => panic!("a failpoint"),
+                Self::Hang => loop {
+                    std::thread::park();
+                },
+            }
+        }
     }
 
     #[expect(
@@ -220,22 +265,24 @@ mod armed {
         let entries = spec.split(',').filter(|entry| !entry.is_empty());
         entries
             .map(|entry| {
+                let (entry, deed) = entry.split_once(':').unwrap_or((entry, "kill"));
                 let (name, passes) = entry.split_once('=').unwrap_or((entry, "1"));
                 let passes = passes.parse().expect("a failpoint is given as name=passes");
                 Armed {
                     name: name.to_owned(),
                     passes_left: AtomicU64::new(passes),
+                    deed: Deed::named(deed),
                 }
             })
             .collect()
     });
 
-    /// Passes a failpoint; the process may end here.
+    /// Passes a failpoint; the process may end or stand still here.
     pub fn hit(failpoint: Failpoint) {
         for armed in ARMED.iter().filter(|armed| armed.name == failpoint.name()) {
             if armed.passes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
                 record(failpoint);
-                die();
+                armed.deed.happen();
             }
         }
     }
@@ -255,13 +302,10 @@ mod armed {
         }
     }
 
-    fn die() -> ! {
+    /// To this process.
+    fn signal(signal: Signal) {
         let me = rustix::process::getpid();
-        rustix::process::kill_process(me, rustix::process::Signal::KILL)
-            .expect("a process may kill itself");
-        loop {
-            std::thread::park();
-        }
+        rustix::process::kill_process(me, signal).expect("a process may signal itself");
     }
 }
 

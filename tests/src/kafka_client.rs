@@ -111,6 +111,23 @@ pub async fn add_partitions(bootstrap_servers: &str, topic: &str, count: usize) 
     Ok(())
 }
 
+/// Begins a producer of `transactional_id` and drops it: every earlier one is shut out.
+///
+/// # Errors
+///
+/// The broker refused, or was silent for 30 s.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' clients must not share the relay's settings, which they check"
+)]
+pub fn fence(bootstrap_servers: &str, transactional_id: &str) -> Result<()> {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("transactional.id", transactional_id)
+        .create()?;
+    Ok(producer.init_transactions(FLUSH_LIMIT)?)
+}
+
 /// Every committed record of a topic.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! conditions ([`wait_until`]), and ends with the oracle (`postrider::verify`). The log guard looks
 //! at every relay's log by itself. A test that kills a server starts a stack of its own.
 
+mod batches;
 mod collector;
 mod kafka_client;
 mod log_guard;
@@ -23,9 +24,10 @@ mod tls_front;
 mod wait;
 mod workload;
 
+pub use batches::{WrittenBatch, batches};
 pub use collector::{ClosedCollector, Collector, text_attribute};
 pub use kafka_client::{
-    abort, add_partitions, open_transaction, produce, producer, read_to_the_end,
+    abort, add_partitions, fence, open_transaction, produce, producer, read_to_the_end,
 };
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;

@@ -106,6 +106,7 @@ pub(crate) fn bare_command(binary: &Path) -> Command {
         "SCHEMA_REGISTRY",
         "OTEL_",
         "RUST_LOG",
+        "RUST_BACKTRACE",
     ];
     for (name, _) in std::env::vars_os() {
         if foreign

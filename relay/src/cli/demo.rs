@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::exit::{FOUND, INTERRUPTED, fail_classified};
 use crate::demo::{DemoOptions, Scenario, run as run_demo};
-use crate::runtime;
+use crate::runtime::Termination;
 use screen::Screen;
 
 /// See the promise kept: writers, a relay that is killed, and the proof.
@@ -44,7 +44,7 @@ pub(super) async fn run(options: &Options) -> ExitCode {
     let ended = tokio::select! {
         biased;
         // What the demo has started ends with it, here.
-        () = runtime::terminated() => None,
+        () = Termination::listen().told() => None,
         ended = Box::pin(run_demo(options, &screen)) => Some(ended),
     };
     screen.close();

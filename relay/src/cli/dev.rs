@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::exit::{INTERRUPTED, fail_classified};
 use crate::dev::{self, Door, Error, Workbench};
-use crate::runtime;
+use crate::runtime::Termination;
 use crate::telemetry::{State, Status};
 
 /// Between two looks at the relay.
@@ -49,7 +49,7 @@ pub(super) async fn run(options: &Options) -> ExitCode {
     tokio::select! {
         biased;
         // What was started ends with it, here.
-        () = runtime::terminated() => {
+        () = Termination::listen().told() => {
             eprintln!("ended");
         }
         Err(error) = Box::pin(work(options)) => return fail_classified(&error),

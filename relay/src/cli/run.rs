@@ -12,7 +12,7 @@ use super::load::{self, Loaded};
 use crate::admin::{self, Shown, SlotWatch};
 use crate::error::{Chain, Classify as _};
 use crate::pipeline::{self, Policy, Settings};
-use crate::runtime::{self, Hangups, Supervisor, Watchdog};
+use crate::runtime::{self, Hangups, Supervisor, Termination, Watchdog};
 use crate::telemetry::Traces;
 
 /// Publish events until SIGTERM: the daemon.
@@ -48,7 +48,7 @@ pub(super) async fn run_daemon(
     environment: &BTreeMap<String, String>,
     load: impl Fn() -> Result<Loaded, load::Error>,
 ) -> ExitCode {
-    let hangups = Hangups::listen();
+    let (hangups, termination) = (Hangups::listen(), Termination::listen());
     let listener = match admin::bind(settings.http_listen).await {
         Ok(listener) => listener,
         Err(error) => return fail_classified(&error),
@@ -76,7 +76,7 @@ pub(super) async fn run_daemon(
         let (stop, vitals) = (stop.clone(), settings.vitals.clone());
         let limit = settings.shutdown_timeout;
         async move {
-            runtime::terminated().await;
+            termination.told().await;
             tracing::info!("stopping");
             vitals.stopping();
             supervisor.stopping();

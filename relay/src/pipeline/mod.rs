@@ -34,6 +34,10 @@ pub use settings::Settings;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
+/// Between two looks of a standby. It does not grow: the longer a standby has waited, the more is it
+/// relied on. A look is a connection and a question; the other relay is not disturbed.
+const STANDBY_PAUSE: Duration = Duration::from_secs(1);
+
 /// What `run` does when it cannot be active.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Policy {
@@ -71,10 +75,12 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
+        let mut stands_by = false;
         if let Err(error) = result {
             if care.learns(&error, was_careful) {
                 continue;
             }
+            stands_by = error.action() == Action::StandBy;
             match error.action() {
                 // What was right when the relay started may be right again; a relay that has worked
                 // does not leave.
@@ -89,13 +95,13 @@ pub async fn run(
                 Action::Retry => report.failed(State::Retrying, &error),
             }
         }
-        if began.elapsed() > PAUSE_MAX {
+        if stands_by || began.elapsed() > PAUSE_MAX {
             pause = PAUSE_MIN;
         }
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(if stands_by { STANDBY_PAUSE } else { pause }) => {}
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -44,6 +44,7 @@ pub(super) async fn run(
     }
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
     let begin = async {
+        connection.require_free(&settings.slot).await?;
         let origin = Origin::read(&mut connection, &settings.slot).await?;
         let wal = connection
             .start_replication(&settings.slot, &settings.publication, Lsn::INVALID)
@@ -62,7 +63,13 @@ pub(super) async fn run(
     let close = CancellationToken::new();
     let reader = runtime::spawn(
         "source",
-        source::stream(wal, gulp_sender, confirmed_reader, close.clone()),
+        source::stream(
+            wal,
+            gulp_sender,
+            confirmed_reader,
+            close.clone(),
+            watchdog.heart("source"),
+        ),
     );
     let mut session = Session {
         settings,

@@ -142,11 +142,14 @@ impl Producer {
     }
 
     /// Readers of the topics would wait for the transaction's timeout otherwise. Whether it works does
-    /// not matter: the next `init_transactions` aborts as well.
+    /// not matter: the next `init_transactions` aborts as well. Who was fenced has nothing to abort.
     fn abort(&self) {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         // It waits until every acknowledgement was looked after, which only `poll` does.
-        while self.producer.abort_transaction(ABORT_TURN).is_err() && Instant::now() < deadline {
+        while self.producer.client().fatal_error().is_none()
+            && self.producer.abort_transaction(ABORT_TURN).is_err()
+            && Instant::now() < deadline
+        {
             self.producer.poll(Duration::ZERO);
             self.heart.beat();
         }

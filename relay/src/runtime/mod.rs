@@ -6,7 +6,7 @@ mod supervisor;
 mod task;
 mod watchdog;
 
-pub use signal::{Hangups, terminated};
+pub use signal::{Hangups, Termination};
 pub use supervisor::Supervisor;
 pub use task::{EXIT_CODE_PANIC, exit_on_panic, spawn, spawn_thread};
 pub use watchdog::{Heart, Watchdog};

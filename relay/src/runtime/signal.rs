@@ -2,14 +2,28 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for SIGTERM or Ctrl-C.
-pub async fn terminated() {
-    let listen = "the process may listen to signals";
-    let mut terminate = signal(SignalKind::terminate()).expect(listen);
-    let mut interrupt = signal(SignalKind::interrupt()).expect(listen);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and Ctrl-C from now on, which would end the process at once otherwise.
+pub struct Termination {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Termination {
+    /// Begins to listen.
+    pub fn listen() -> Self {
+        let listen = "the process may listen to signals";
+        Self {
+            terminate: signal(SignalKind::terminate()).expect(listen),
+            interrupt: signal(SignalKind::interrupt()).expect(listen),
+        }
+    }
+
+    /// Waits for either.
+    pub async fn told(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

@@ -17,6 +17,10 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
+/// A watchdog that did not come to look for so long stood still together with everything else: the
+/// process or its machine was stopped (SIGSTOP, a snapshot), and no part is to blame.
+const STOOD_STILL: Duration = Duration::from_secs(20);
+
 /// The pulse of one part of the pipeline.
 #[derive(Clone)]
 pub struct Heart {
@@ -37,6 +41,19 @@ impl Heart {
     /// Says "I have nothing to do until further notice".
     pub fn rest(&self) {
         self.last_beat_millis.store(AT_REST, Ordering::Relaxed);
+    }
+
+    /// Counts its silence from now on; one at rest stays so.
+    fn pardon(&self) {
+        let seen = self.last_beat_millis.load(Ordering::Relaxed);
+        if seen != AT_REST {
+            let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(AT_REST - 1);
+            let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+            // Whoever beat or went to rest meanwhile needs no pardon.
+            let _ = self
+                .last_beat_millis
+                .compare_exchange(seen, now, success, failure);
+        }
     }
 
     /// Time since the last beat; zero at rest.
@@ -64,8 +81,9 @@ impl Watchdog {
         let watched = watchdog.clone();
         spawn_thread("watchdog", move || {
             loop {
+                let asleep = Instant::now();
                 std::thread::park_timeout(CHECK_EVERY);
-                if let Some(part) = watched.stuck() {
+                if let Some(part) = watched.look(asleep.elapsed()) {
                     tracing::error!(
                         part,
                         "the pipeline is stuck, exiting so that the replication slot is released"
@@ -94,6 +112,18 @@ impl Watchdog {
         };
         hearts.push((name, heart.clone()));
         heart
+    }
+
+    /// As [`Watchdog::stuck`], by a watchdog that was `asleep` for so long.
+    fn look(&self, asleep: Duration) -> Option<&'static str> {
+        if asleep > STOOD_STILL {
+            let hearts = self
+                .hearts
+                .lock()
+                .expect("no code panics while it holds the hearts");
+            hearts.iter().for_each(|(_, heart)| heart.pardon());
+        }
+        self.stuck()
     }
 
     /// A part that has not beaten for too long.
@@ -133,5 +163,20 @@ mod tests {
         assert_eq!(watchdog.stuck(), Some("pipeline"));
         heart.rest();
         assert_eq!(watchdog.stuck(), None);
+    }
+
+    #[test]
+    fn a_process_that_stood_still_is_not_stuck() {
+        let watchdog = Watchdog::default();
+        let heart = watchdog.heart("pipeline");
+        heart.beat();
+        watchdog.grow_old();
+        assert_eq!(watchdog.look(SILENCE_MAX * 2), None);
+        assert_eq!(watchdog.look(CHECK_EVERY), None, "it may turn again");
+        heart.beat();
+        watchdog.grow_old();
+        assert_eq!(watchdog.look(CHECK_EVERY), Some("pipeline"));
+        heart.rest();
+        assert_eq!(watchdog.look(SILENCE_MAX * 2), None);
     }
 }

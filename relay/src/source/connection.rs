@@ -8,7 +8,7 @@ use super::shutdown::Shutdown;
 use super::slot::Subscription;
 use super::stream::WalStream;
 use super::timeline::{self, TimelineSwitch};
-use super::{Error, WAL_SENDER_TIMEOUT, notice};
+use super::{Error, Holder, WAL_SENDER_TIMEOUT, holder, notice};
 use crate::lsn::Lsn;
 use crate::postgres::{Attempts, Received, ServerError, Target, Wire, start_up};
 
@@ -103,6 +103,20 @@ impl ReplicationConnection {
             .ok_or(Error::Malformed {
                 problem: "the answer to TIMELINE_HISTORY",
             })
+    }
+
+    /// An error that names the holder while somebody reads `slot`. A standby that asks first fills no
+    /// server's log with refusals; whoever is faster than us meanwhile is told of by
+    /// [`start_replication`](Self::start_replication).
+    pub async fn require_free(&mut self, slot: &str) -> Result<(), Error> {
+        let rows = self.query(&holder::question(slot)).await?;
+        match rows.into_iter().next() {
+            None => Ok(()),
+            Some(row) => Err(Error::SlotInUse {
+                slot: slot.to_owned(),
+                holder: Holder::from_row(row),
+            }),
+        }
     }
 
     /// Runs one statement by the simple protocol and returns its rows as text. After an error the

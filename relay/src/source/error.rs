@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::Holder;
 use crate::error::{Action, Classify};
 use crate::postgres::{self, ServerError};
 
@@ -64,12 +65,12 @@ pub enum Error {
         source: Box<ServerError>,
     },
     /// Somebody else reads the slot: another relay, or our predecessor that is not gone yet.
-    #[error("replication slot {slot:?} is in use{}", by(*pid))]
+    #[error("replication slot {slot:?} is in use{}", by(.holder.as_ref()))]
     SlotInUse {
         /// The slot.
         slot: String,
-        /// The walsender's process on the server.
-        pid: Option<i32>,
+        /// Who reads it.
+        holder: Option<Holder>,
     },
     /// The slot does not exist.
     #[error("replication slot {slot:?} does not exist")]
@@ -129,8 +130,9 @@ pub enum Error {
     },
 }
 
-fn by(pid: Option<i32>) -> String {
-    pid.map(|pid| format!(" by process {pid} of the server"))
+fn by(holder: Option<&Holder>) -> String {
+    holder
+        .map(|holder| format!(" {holder}"))
         .unwrap_or_default()
 }
 

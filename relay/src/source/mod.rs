@@ -14,6 +14,7 @@ mod connection;
 mod error;
 mod feedback;
 mod gulp;
+mod holder;
 mod intake;
 mod notice;
 mod pace;
@@ -25,6 +26,7 @@ mod timeline;
 pub use connection::{ReplicationConnection, SystemIdentity};
 pub use error::Error;
 pub use gulp::{Gulp, WalMessage};
+pub use holder::Holder;
 pub use stream::{WalStream, stream};
 pub use timeline::TimelineSwitch;
 

@@ -3,7 +3,7 @@
 //! Messages are translated by `lc_messages`, so the SQLSTATE and the moment decide, and the C
 //! function's name where one SQLSTATE stands for several things.
 
-use super::Error;
+use super::{Error, Holder};
 use crate::postgres::ServerError;
 
 const OBJECT_IN_USE: &str = "55006";
@@ -26,7 +26,11 @@ impl Subscription {
         match source.code.as_str() {
             OBJECT_IN_USE => Error::SlotInUse {
                 slot,
-                pid: last_number(&source.message),
+                holder: last_number(&source.message).map(|pid| Holder {
+                    pid,
+                    application_name: None,
+                    client_addr: None,
+                }),
             },
             UNDEFINED_OBJECT => Error::SlotMissing { slot },
             UNDEFINED_FILE => Error::SlotLost { slot, source },
@@ -97,7 +101,8 @@ mod tests {
         let message = "replication slot \"a1\" is active for PID 4711";
         match subscription().start_error(answer("55006", "ReplicationSlotAcquire", message)) {
             error @ Error::SlotInUse {
-                pid: Some(4711), ..
+                holder: Some(Holder { pid: 4711, .. }),
+                ..
             } => {
                 assert_eq!(error.action(), Action::StandBy);
             }

@@ -13,8 +13,8 @@
 //! 7. silence: a server whose machine vanished sends no FIN. A status update that follows on
 //!    nothing heard asks for an answer, so a living walsender is never silent for long.
 //!
-//! The pipeline's watchdog ends a session whose pipeline is stuck: this task alone would keep a dead
-//! pipeline's slot occupied for ever.
+//! The watchdog ends a process whose pipeline is stuck: this task alone would keep a dead pipeline's
+//! slot occupied for ever. This task has a heart as well: without it a session would never end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -38,7 +38,7 @@ use super::{Error, Gulp, WAL_SENDER_TIMEOUT, notice};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
 use crate::lsn::Lsn;
 use crate::postgres::{Io, ServerError};
-use crate::runtime::clock;
+use crate::runtime::{Heart, clock};
 
 /// The longest time between two status updates. The walsender asks for one after half its timeout
 /// and gives up after the whole.
@@ -91,9 +91,12 @@ pub async fn stream(
     gulps: mpsc::Sender<Gulp>,
     mut confirmed: watch::Receiver<Lsn>,
     stop: CancellationToken,
+    heart: Heart,
 ) -> Result<(), Error> {
     let mut link = Link::new(wal);
-    link.run(&gulps, &mut confirmed, &stop).await?;
+    let ended = link.run(&gulps, &mut confirmed, &stop, &heart).await;
+    heart.rest();
+    ended?;
     let committed = *confirmed.borrow();
     if let Err(error) = timeout(FINISH_TIMEOUT, link.finish(committed))
         .await
@@ -148,6 +151,7 @@ impl Link {
         gulps: &mpsc::Sender<Gulp>,
         confirmed: &mut watch::Receiver<Lsn>,
         stop: &CancellationToken,
+        heart: &Heart,
     ) -> Result<(), Error> {
         let mut ack_is_alive = true;
         // What came together with the answer to START_REPLICATION. It may be the last that comes for
@@ -159,6 +163,7 @@ impl Link {
         };
         self.take_in(read_ahead)?;
         loop {
+            heart.beat();
             let is_listening = self.waiting.is_empty() && self.paused_until.is_none();
             // An incomplete message means that more is on its way.
             let at_once = self.owes_drained && !self.intake.has_partial_message();
@@ -187,6 +192,8 @@ impl Link {
                 filled = self.intake.fill(&mut self.io, at_once), if is_listening => {
                     let taken = filled.map_err(Error::Lost).and_then(|filled| self.take_in(filled));
                     if let Err(error) = taken {
+                        // The pipeline may have to wait for a registry before it takes the rest.
+                        heart.rest();
                         self.hand_over(gulps, stop).await;
                         return Err(error);
                     }

@@ -1,12 +1,17 @@
 //! The stream over a connection in memory.
 
 use super::*;
+use crate::runtime::Watchdog;
 
 fn subscription() -> Subscription {
     Subscription {
         slot: "postrider_orders".to_owned(),
         publication: "postrider".to_owned(),
     }
+}
+
+fn shutdown() -> Shutdown {
+    Shutdown::new("postgres://postrider@127.0.0.1/orders".parse().unwrap())
 }
 
 /// An `ErrorResponse` as a walsender sends it when a publication is missing.
@@ -27,13 +32,58 @@ async fn an_error_that_came_with_the_answer_to_the_start_is_heard_at_once() {
         publication_missing(),
         subscription(),
         Lsn::INVALID,
-        Shutdown::new("postgres://postrider@127.0.0.1/orders".parse().unwrap()),
+        shutdown(),
     );
     let (gulps, _taken) = mpsc::channel(1);
     let (_confirmed, reader) = watch::channel(Lsn::INVALID);
-    let result = stream(wal, gulps, reader, CancellationToken::new()).await;
+    let heart = Watchdog::default().heart("source");
+    let result = stream(wal, gulps, reader, CancellationToken::new(), heart).await;
     assert!(
         matches!(result, Err(Error::PublicationMissing { .. })),
         "{result:?}"
     );
+}
+
+/// A keepalive, as copy data.
+fn keepalive() -> Vec<u8> {
+    let mut bytes = vec![b'd', 0, 0, 0, 22, b'k'];
+    bytes.extend([0; 17]);
+    bytes
+}
+
+/// What the watchdog says long after a stream was left by itself for half a second.
+async fn stuck_after(server_says: &[u8], gulps: mpsc::Sender<Gulp>) -> Option<&'static str> {
+    let (client, mut server) = tokio::io::duplex(1024);
+    let wal = WalStream::new(
+        Box::new(client),
+        BytesMut::new(),
+        subscription(),
+        Lsn::INVALID,
+        shutdown(),
+    );
+    server.write_all(server_says).await.unwrap();
+    let (_confirmed, reader) = watch::channel(Lsn::INVALID);
+    let watchdog = Watchdog::default();
+    let heart = watchdog.heart("source");
+    let stream = stream(wal, gulps, reader, CancellationToken::new(), heart);
+    let limit = Duration::from_millis(500);
+    timeout(limit, stream).await.unwrap_err();
+    watchdog.grow_old();
+    watchdog.stuck()
+}
+
+#[tokio::test]
+async fn a_stream_that_turns_no_more_is_stuck() {
+    let (gulps, _taken) = mpsc::channel(1);
+    assert_eq!(stuck_after(&[], gulps).await, Some("source"));
+}
+
+#[tokio::test]
+async fn a_stream_that_has_ended_may_wait_for_the_pipeline() {
+    let (gulps, _taken) = mpsc::channel(1);
+    gulps
+        .try_send(Gulp::new(bytes::Bytes::new(), true))
+        .unwrap();
+    let said = [keepalive(), publication_missing().to_vec()].concat();
+    assert_eq!(stuck_after(&said, gulps).await, None);
 }
