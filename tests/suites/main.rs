@@ -9,6 +9,7 @@ mod delivery_modes;
 mod doctor;
 mod faults;
 mod first_contact;
+mod guardian;
 mod harness;
 mod init;
 mod large;
