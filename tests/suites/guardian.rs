@@ -4,6 +4,7 @@
 //! Each test has a database server of its own, since it breaks it.
 
 mod failover;
+mod retention;
 mod servers;
 mod slot;
 
@@ -15,6 +16,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::{Observed, RelayProcess, Scenario, read_to_the_end, wait_until};
 use postrider::local::{Postgres, PostgresOptions};
 use serde_json::Value;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -233,6 +235,28 @@ async fn start_anew(scenario: &mut Scenario, events: usize) -> Result<RelayProce
     let forget = "delete from outbox.slot where slot_name = $1::text";
     client.execute(forget, &[&old]).await?;
     Ok(relay)
+}
+
+/// Writes segments of log, all but empty.
+async fn grow_log(client: &Client, segments: usize) -> Result<()> {
+    for _ in 0..segments {
+        let switch = "select pg_logical_emit_message(false, '', ''), pg_switch_wal()";
+        client.batch_execute(switch).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the relay has logged a line with `text`, and returns it.
+async fn until_logged(relay: &RelayProcess, text: &str) -> String {
+    let has_text = |line: &String| line.contains(text);
+    wait_until(text, LIMIT, async || match relay.log_lines() {
+        Ok(mut lines) => match lines.iter().position(has_text) {
+            Some(place) => Observed::Reached(lines.swap_remove(place)),
+            None => Observed::NotYet(lines.join("\n")),
+        },
+        Err(error) => Observed::NotYet(error.to_string()),
+    })
+    .await
 }
 
 /// Copies a folder of a stopped server, with its owner and its rights.

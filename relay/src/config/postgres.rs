@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::without_password;
+use super::units::ByteSize;
 
 /// The database that holds the outbox.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -22,6 +23,10 @@ pub struct PostgresConfig {
     /// The publication. Created by `init`, checked by `run`.
     #[serde(default = "default_publication")]
     pub publication: String,
+    /// Write-ahead log that the slot may make the server keep. At half of it the relay warns, at four
+    /// fifths it alarms; it stops nothing. Where `max_slot_wal_keep_size` of the server is less, that
+    /// counts, also without this key.
+    pub wal_retained_max: Option<ByteSize>,
 }
 
 /// The publication's name, unless the configuration gives another.

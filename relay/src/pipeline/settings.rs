@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Config, KafkaConfig, OnPoison, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
+    ByteSize, Config, KafkaConfig, OnPoison, Problem, RecordTimestamp, RouteConfig, Secret,
+    SubjectStrategy,
 };
 use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub publication: String,
     /// The replication slot.
     pub slot: String,
+    /// Write-ahead log in bytes that the slot may keep.
+    pub wal_retained_max: Option<u64>,
     /// What the publisher needs.
     pub kafka: publish::Settings,
     /// Copies of the progress topic; the broker's default without it.
@@ -90,6 +93,13 @@ impl Settings {
                 "must lie between 64 KiB and 256 MiB".to_owned(),
             );
         }
+        let wal_retained_max = config.postgres.wal_retained_max.map(ByteSize::bytes);
+        if wal_retained_max == Some(0) {
+            note(
+                "postgres.wal_retained_max",
+                "must be more than nothing; leave it out for no limit".to_owned(),
+            );
+        }
         if let Some(path) = &config.contracts.lock
             && let Err(error) = ContractLock::read(path)
         {
@@ -124,6 +134,7 @@ impl Settings {
             target,
             publication: publication.clone(),
             slot,
+            wal_retained_max,
             kafka: publish::Settings {
                 mode: config.delivery.mode,
                 is_one_by_one: false,

@@ -1,9 +1,11 @@
 //! Somebody moved the slot, or it lost its log.
 
 use anyhow::Result;
+use e2e::{Observed, wait_until};
 
 use super::{
-    Halt, LIMIT, assert_doctor_and_init_say, emit, ready, server, slot, start_anew, until_published,
+    Halt, LIMIT, Witness, assert_doctor_and_init_say, emit, grow_log, ready, server, slot,
+    start_anew, until_confirmed, until_logged, until_published,
 };
 
 /// F14. Between two runs, since a slot in use cannot be advanced.
@@ -49,4 +51,63 @@ async fn a_slot_that_was_dropped_is_not_made_again_by_init() -> Result<()> {
     drop(halt.begins(&scenario).await?);
     assert_doctor_and_init_say(&scenario, &halt).await?;
     start_anew(&mut scenario, 2).await.map(drop)
+}
+
+/// F13, behind a transaction that holds the log back.
+#[tokio::test]
+async fn a_slot_that_loses_its_log_is_named_before_and_halts_then() -> Result<()> {
+    // No checkpoint of the server's own, which would take the log away.
+    let postgres = server(&[
+        ("max_slot_wal_keep_size", "64MB"),
+        ("max_wal_size", "4GB"),
+        ("checkpoint_timeout", "1h"),
+    ])
+    .await?;
+    let mut scenario = ready(&postgres, "lost").await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 2).await?;
+    until_published(&scenario, 2).await?;
+    until_confirmed(&scenario).await?;
+    let mut holder = scenario.client().await?;
+    let open = holder.transaction().await?;
+    open.batch_execute("create table held ()").await?;
+
+    relay.expect_log("the slot keeps ");
+    let client = scenario.client().await?;
+    grow_log(&client, 6).await?;
+    let status = wait_until("it is about to be lost", LIMIT, async || {
+        match relay.status().await {
+            Ok(status) if status["slot_wal_status"] == "unreserved" => Observed::Reached(status),
+            seen => Observed::NotYet(seen),
+        }
+    })
+    .await;
+    assert_eq!(status["slot_safe_wal_bytes"], 0, "{status}");
+    assert!(
+        status["slot_wal_budget_share"].as_f64() > Some(1.0),
+        "{status}"
+    );
+    let alarm = until_logged(&relay, r#""level":"ERROR","message":"the slot keeps "#).await;
+    assert!(
+        alarm.contains("deploy/runbook.md#retained-wal-grows"),
+        "{alarm}"
+    );
+
+    relay.expect_log("session ended: ");
+    relay.expect_log("halted: ");
+    let before = Witness::of(&scenario).await?;
+    client.batch_execute("checkpoint").await?;
+    emit(&scenario, 3).await?;
+    let halt = Halt {
+        reason: "slot_lost",
+        sentence: "has lost log that it needs",
+    };
+    halt.is_shown(&mut relay).await?;
+    assert_eq!(relay.status().await?["slot_wal_status"], "lost");
+    assert_eq!(Witness::of(&scenario).await?.events, before.events);
+    let check = scenario.command(&["check"])?.run().await?;
+    assert_eq!(check.status.code(), Some(1), "{}", check.stdout);
+    assert!(check.stdout.contains(halt.sentence), "{}", check.stdout);
+    drop((relay, open));
+    start_anew(&mut scenario, 5).await.map(drop)
 }
