@@ -4,6 +4,8 @@
 //! Each test has a database server of its own, since it breaks it.
 
 mod failover;
+mod places;
+mod publication;
 mod retention;
 mod servers;
 mod slot;

@@ -40,6 +40,11 @@ pub enum Error {
         /// The slot.
         slot: String,
     },
+    /// The outbox was initialised, and its slot cannot go on.
+    #[error(
+        "the outbox is initialised, and its replication slot cannot go on from where it stands"
+    )]
+    Ahead(#[source] source::Error),
     /// Kafka failed.
     #[error("cannot write the progress record")]
     Kafka(#[source] publish::Error),
@@ -56,7 +61,7 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.action(),
             Self::Migrate(error) => error.action(),
-            Self::Slot(error) => error.action(),
+            Self::Slot(error) | Self::Ahead(error) => error.action(),
             Self::Kafka(error) => error.action(),
             Self::Elsewhere(error) => error.action(),
             Self::SlotPosition
@@ -70,7 +75,7 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.remedy(),
             Self::Migrate(error) => error.remedy(),
-            Self::Slot(error) => error.remedy(),
+            Self::Slot(error) | Self::Ahead(error) => error.remedy(),
             Self::Kafka(error) => error.remedy(),
             Self::Elsewhere(error) => error.remedy(),
             Self::SlotGone { .. } => {
@@ -92,7 +97,7 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.reason(),
             Self::Migrate(error) => error.reason(),
-            Self::Slot(error) => error.reason(),
+            Self::Slot(error) | Self::Ahead(error) => error.reason(),
             Self::Kafka(error) => error.reason(),
             Self::Elsewhere(error) => error.reason(),
             Self::SlotPosition => "slot_position",

@@ -80,6 +80,9 @@ pub async fn init(
                 slot: settings.slot.clone(),
             });
         }
+        let (slot, publication) = (&settings.slot, &settings.publication);
+        let ahead = replication.look_ahead(slot, publication).await;
+        ahead.map_err(Error::Ahead)?;
         let registered = administrator.register_slot(&settings.slot).await;
         registered.map_err(Error::Migrate)?;
         tracing::info!("the outbox is initialised already");

@@ -62,8 +62,8 @@ pub struct Settings {
 impl Settings {
     /// Checks what goes beyond types; all problems at once.
     pub fn new(config: &Config) -> Result<Self, Vec<Problem>> {
-        const BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(256 << 20);
         let mut problems = client_config::check(&config.kafka);
+        problems.extend(check_sizes(config));
         let mut note = |key: &str, message: String| problems.push(Problem::new(key, message));
         let mut read_secret = |key: &str, path: &Option<PathBuf>| {
             let text = std::fs::read_to_string(path.as_ref()?);
@@ -86,19 +86,6 @@ impl Settings {
             .ok();
         if let Err((key, error)) = Router::new(&config.route, config.contracts.subject) {
             note(&key, error.to_string());
-        }
-        if !BYTES.contains(&config.batch.bytes_max.bytes()) {
-            note(
-                "batch.bytes_max",
-                "must lie between 64 KiB and 256 MiB".to_owned(),
-            );
-        }
-        let wal_retained_max = config.postgres.wal_retained_max.map(ByteSize::bytes);
-        if wal_retained_max == Some(0) {
-            note(
-                "postgres.wal_retained_max",
-                "must be more than nothing; leave it out for no limit".to_owned(),
-            );
         }
         if let Some(path) = &config.contracts.lock
             && let Err(error) = ContractLock::read(path)
@@ -134,7 +121,7 @@ impl Settings {
             target,
             publication: publication.clone(),
             slot,
-            wal_retained_max,
+            wal_retained_max: config.postgres.wal_retained_max.map(ByteSize::bytes),
             kafka: publish::Settings {
                 mode: config.delivery.mode,
                 is_one_by_one: false,
@@ -209,4 +196,19 @@ impl Settings {
             lock.and_then(Result::ok).unwrap_or_default(),
         )
     }
+}
+
+/// Sizes that are one, and yet no limit to work with.
+fn check_sizes(config: &Config) -> Vec<Problem> {
+    const BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(256 << 20);
+    let mut problems = Vec::new();
+    if !BYTES.contains(&config.batch.bytes_max.bytes()) {
+        let message = "must lie between 64 KiB and 256 MiB".to_owned();
+        problems.push(Problem::new("batch.bytes_max", message));
+    }
+    if config.postgres.wal_retained_max.map(ByteSize::bytes) == Some(0) {
+        let message = "must be more than nothing; leave it out for no limit".to_owned();
+        problems.push(Problem::new("postgres.wal_retained_max", message));
+    }
+    problems
 }

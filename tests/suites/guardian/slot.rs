@@ -105,9 +105,7 @@ async fn a_slot_that_loses_its_log_is_named_before_and_halts_then() -> Result<()
     halt.is_shown(&mut relay).await?;
     assert_eq!(relay.status().await?["slot_wal_status"], "lost");
     assert_eq!(Witness::of(&scenario).await?.events, before.events);
-    let check = scenario.command(&["check"])?.run().await?;
-    assert_eq!(check.status.code(), Some(1), "{}", check.stdout);
-    assert!(check.stdout.contains(halt.sentence), "{}", check.stdout);
+    assert_doctor_and_init_say(&scenario, &halt).await?;
     drop((relay, open));
     start_anew(&mut scenario, 5).await.map(drop)
 }
