@@ -7,10 +7,11 @@ mod failover;
 mod places;
 mod publication;
 mod retention;
+mod rights;
 mod servers;
 mod slot;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -42,6 +43,25 @@ async fn ready(postgres: &Postgres, name: &str) -> Result<Scenario> {
     scenario.create_topic(TOPIC, 1).await?;
     scenario.init().await?;
     Ok(scenario)
+}
+
+/// The same for a relay that logs in as `role`, with the password in the file that is given.
+async fn ready_as(
+    postgres: &Postgres,
+    name: &str,
+    role: &str,
+    password: &str,
+) -> Result<(Scenario, PathBuf)> {
+    let mut scenario = Scenario::on_postgres(postgres, name).await?;
+    scenario.create_topic(TOPIC, 1).await?;
+    let file = scenario.write("password", password)?;
+    let url = postgres.url(role, "not this one", scenario.name().as_str());
+    scenario.set("postgres.url", url);
+    scenario.set("postgres.password_file", file.to_string_lossy());
+    let admin = scenario.database_url().to_owned();
+    let init = scenario.command(&["init", "--admin-url", &admin])?;
+    init.succeed().await?;
+    Ok((scenario, file))
 }
 
 /// Writes events, in one transaction.
@@ -246,6 +266,15 @@ async fn grow_log(client: &Client, segments: usize) -> Result<()> {
         client.batch_execute(switch).await?;
     }
     Ok(())
+}
+
+/// Waits until the status names `reason`, and returns it.
+async fn until_reason(relay: &RelayProcess, reason: &str) -> Value {
+    wait_until(reason, LIMIT, async || match relay.status().await {
+        Ok(status) if status["reason"] == reason => Observed::Reached(status),
+        seen => Observed::NotYet(seen),
+    })
+    .await
 }
 
 /// Waits until the relay has logged a line with `text`, and returns it.

@@ -16,7 +16,8 @@ pub struct PostgresConfig {
     /// lead to the server itself: a pooler does not pass the replication protocol on.
     #[serde(serialize_with = "without_password")]
     pub url: String,
-    /// File that holds the password; it wins over one in the URL.
+    /// File that holds the password; it wins over one in the URL. It is read at every login, so a
+    /// password may change while the relay runs.
     pub password_file: Option<PathBuf>,
     /// The replication slot; `postrider_<name>` without it. Created by `init`, checked by `run`.
     pub slot: Option<String>,

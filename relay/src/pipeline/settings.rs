@@ -71,8 +71,6 @@ impl Settings {
                 .ok()
                 .map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
         };
-        let postgres_password =
-            read_secret("postgres.password_file", &config.postgres.password_file);
         let registry_password =
             read_secret("registry.password_file", &config.registry.password_file)
                 .or_else(|| config.registry.password.clone());
@@ -81,9 +79,13 @@ impl Settings {
                 .or_else(|| sasl.password.clone())
         });
         let target = config.postgres.url.parse::<Target>();
-        let target = target
-            .map_err(|error| note("postgres.url", error.to_string()))
-            .ok();
+        let target = target.map_err(|error| note("postgres.url", error.to_string()));
+        let target = match (target, &config.postgres.password_file) {
+            (Ok(target), Some(path)) => target
+                .with_password_file(path)
+                .map_err(|error| note("postgres.password_file", error.to_string())),
+            (target, _) => target,
+        };
         if let Err((key, error)) = Router::new(&config.route, config.contracts.subject) {
             note(&key, error.to_string());
         }
@@ -102,12 +104,8 @@ impl Settings {
         .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
         .ok();
         problems.extend(tls.err().unwrap_or_default());
-        let (Some(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
+        let (Ok(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
             return Err(problems);
-        };
-        let target = match &postgres_password {
-            Some(password) => target.with_password(password.expose().to_owned()),
-            None => target,
         };
         let id = config.name.transactional_id();
         let (kafka, password) = (&config.kafka, sasl_password.as_ref());
