@@ -54,12 +54,18 @@ impl SlotPosition {
 
     /// Why PostgreSQL keeps it.
     pub fn cause(&self) -> String {
+        let lag = self.lag_bytes.unwrap_or(0);
         match &self.held_back_by {
             Some(transaction) => format!("held back by {transaction}"),
-            None => format!(
-                "the relay is behind by {}",
-                readable_bytes(self.lag_bytes.unwrap_or(0))
-            ),
+            None if lag >= self.retained_bytes.unwrap_or(0) / 2 => {
+                format!("the relay is behind by {}", readable_bytes(lag))
+            }
+            // What held it back has ended, or is too young to be blamed.
+            None => {
+                "the relay is not behind, and no old transaction is open; PostgreSQL lets it go \
+                     after the next checkpoint"
+                    .to_owned()
+            }
         }
     }
 }
@@ -123,6 +129,11 @@ mod tests {
             ..SlotPosition::default()
         };
         assert_eq!(behind.cause(), "the relay is behind by 17.0 MiB");
+        let ended = SlotPosition {
+            retained_bytes: Some(35 << 20),
+            ..behind.clone()
+        };
+        assert!(ended.cause().starts_with("the relay is not behind"));
         let prepared = OpenTransaction {
             gid: Some("transfer-7".to_owned()),
             pid: None,
