@@ -48,6 +48,7 @@ pub mod migrate;
 
 pub mod admin;
 pub mod cli;
+pub mod guardian;
 pub mod reference;
 
 // Around the path: the oracle, local servers, measurements.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
-use postrider::local::{self, Stack};
+use postrider::local::{self, Kafka, Postgres, Registry, Stack};
 use postrider::names::RelayName;
 use serde_json::Value;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -53,13 +53,32 @@ impl Scenario {
     ///
     /// As [`Scenario::new`].
     pub async fn on(stack: &Stack, name: &str) -> Result<Self> {
+        Self::build(&stack.postgres, &stack.kafka, &stack.registry, name).await
+    }
+
+    /// A scenario on a database server of the test's own, and the broker and the registry that the
+    /// test binary shares.
+    ///
+    /// # Errors
+    ///
+    /// As [`Scenario::new`].
+    pub async fn on_postgres(postgres: &Postgres, name: &str) -> Result<Self> {
+        let shared = shared_stack().await?;
+        Self::build(postgres, &shared.kafka, &shared.registry, name).await
+    }
+
+    async fn build(
+        postgres: &Postgres,
+        kafka: &Kafka,
+        registry: &Registry,
+        name: &str,
+    ) -> Result<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name: RelayName = format!("{name}_{number}").parse()?;
-        stack.postgres.create_database(name.as_str()).await?;
-        let database_url = stack.postgres.superuser_url(name.as_str());
-        let (bootstrap_servers, registry_url) =
-            (stack.kafka.bootstrap_servers(), stack.registry.url());
+        postgres.create_database(name.as_str()).await?;
+        let database_url = postgres.superuser_url(name.as_str());
+        let (bootstrap_servers, registry_url) = (kafka.bootstrap_servers(), registry.url());
         let settings = [
             ("name", name.as_str()),
             ("postgres.url", &database_url),
@@ -86,6 +105,12 @@ impl Scenario {
     /// Sets a key of the configuration for what is started from now on.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.settings.insert(key.to_owned(), value.into());
+    }
+
+    /// Lets the test itself use the database of the same name on another server. Where the relay
+    /// looks for it is the configuration's.
+    pub fn move_to(&mut self, postgres: &Postgres) {
+        self.database_url = postgres.superuser_url(self.name.as_str());
     }
 
     /// Leaves a key of the configuration, or a whole section, to its default again.

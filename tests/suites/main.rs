@@ -10,6 +10,7 @@ mod doctor;
 mod endings;
 mod faults;
 mod first_contact;
+mod guardian;
 mod harness;
 mod init;
 mod large;

@@ -8,7 +8,6 @@
 //! after a few seconds, their number is limited, and nobody waits for them at shutdown.
 
 mod error;
-mod slot;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,11 +26,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use crate::guardian::SlotWatch;
 use crate::runtime::{self, Watchdog};
 use crate::telemetry::{self, Vitals};
 
 pub use error::Error;
-pub use slot::SlotWatch;
 
 /// The longest connection: one small request, one small answer. A client that is slower is cut off.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(5);
@@ -144,7 +143,7 @@ mod tests {
         let shown = Shown {
             vitals: Vitals::new("orders", "postrider_orders", "postrider"),
             watchdog: watchdog.clone(),
-            slot: SlotWatch::new(nowhere, "postrider_orders".to_owned()),
+            slot: SlotWatch::of(nowhere, "postrider_orders".to_owned()),
         };
         let task = runtime::spawn("http server", serve(listener, shown));
         Server {

@@ -55,7 +55,7 @@ pub(super) async fn examine(settings: &Settings) -> Examined {
         }
     };
     session.close().await;
-    let origin = match read_origin(settings).await {
+    let origin = match read_origin(settings, &mut findings).await {
         Ok(origin) => Some(origin),
         Err(error) => {
             findings.push(replication_failure(&error));
@@ -69,10 +69,20 @@ pub(super) async fn examine(settings: &Settings) -> Examined {
     }
 }
 
-/// Opens a replication connection, as a session would, and takes no slot.
-async fn read_origin(settings: &Settings) -> Result<Origin, source::Error> {
+/// Opens a replication connection, as a session would, and looks at what the slot would send.
+async fn read_origin(
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) -> Result<Origin, source::Error> {
     let mut connection = ReplicationConnection::connect(&settings.target).await?;
-    Origin::read(&mut connection, &settings.slot).await
+    let (slot, publication) = (&settings.slot, &settings.publication);
+    let origin = Origin::read(&mut connection, slot).await?;
+    if origin.confirmed_flush_lsn.is_some()
+        && let Err(error) = connection.look_ahead(slot, publication).await
+    {
+        findings.push(replication_failure(&error));
+    }
+    Ok(origin)
 }
 
 /// The role could log in, so what it may not do on this connection is a finding and no refusal.
@@ -177,19 +187,13 @@ async fn slot(
              own database",
         ));
     }
-    match row.get::<_, String>(3).as_str() {
-        "lost" => findings.push(Finding::problem(
-            System::Database,
-            format!("replication slot {slot:?} has lost log that it needs"),
-            "run `postrider repair` to publish from the table what the slot has lost, and raise \
-             max_slot_wal_keep_size",
-        )),
-        "unreserved" => findings.push(Finding::hint(
+    // One that is lost already says so when it is looked through.
+    if row.get::<_, String>(3) == "unreserved" {
+        findings.push(Finding::hint(
             System::Database,
             format!("replication slot {slot:?} is about to lose log that it needs"),
             "start the relay at once, and raise max_slot_wal_keep_size",
-        )),
-        _ => {}
+        ));
     }
     if let Some(pid) = row.get::<_, Option<i32>>(4) {
         findings.push(Finding::hint(

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::fail_classified;
 use super::load::{self, Loaded};
-use crate::admin::{self, Shown, SlotWatch};
+use crate::admin::{self, Shown};
 use crate::error::{Chain, Classify as _};
+use crate::guardian::{self, SlotWatch};
 use crate::pipeline::{self, Policy, Settings};
 use crate::runtime::{self, Hangups, Supervisor, Termination, Watchdog};
 use crate::telemetry::Traces;
@@ -65,10 +66,12 @@ pub(super) async fn run_daemon(
     let stop = CancellationToken::new();
     let supervisor = Arc::new(Supervisor::from_environment());
     let watchdog = Watchdog::start(Arc::clone(&supervisor));
+    let slot = SlotWatch::new(&settings);
+    let guardian = runtime::spawn("guardian", guardian::watch(slot.clone()));
     let shown = Shown {
         vitals: settings.vitals.clone(),
         watchdog: watchdog.clone(),
-        slot: SlotWatch::new(settings.target.clone(), settings.slot.clone()),
+        slot,
     };
     let server = runtime::spawn("http server", admin::serve(listener, shown));
     supervisor.ready();
@@ -96,6 +99,7 @@ pub(super) async fn run_daemon(
     let closed = tokio::task::spawn_blocking(move || traces.close()).await;
     closed.expect("closing the traces does not panic");
     signalled.abort();
+    guardian.abort();
     // It has answered until now; nobody waits for a slow client.
     server.abort();
     match result {

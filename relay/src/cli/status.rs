@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::exit::{self, fail};
 use crate::error::Chain;
+use crate::figures::readable_bytes;
 use crate::pipeline::Settings;
 use crate::telemetry::Status;
 
@@ -86,10 +87,28 @@ fn print(status: &Status, json: bool) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
+const UNKNOWN: &str = "unknown";
+
+fn bytes(bytes: Option<u64>) -> String {
+    bytes.map_or(UNKNOWN.to_owned(), readable_bytes)
+}
+
+/// `reserved` says no more than that all is well.
+fn slot(status: &Status) -> String {
+    let retained = bytes(status.slot_retained_wal_bytes);
+    let mut text = format!("{}, retained WAL {retained}", status.slot);
+    if let Some(share) = status.slot_wal_budget_share {
+        let (budget, percent) = (bytes(status.slot_wal_budget_bytes), share * 100.0);
+        text = format!("{text} of at most {budget} ({percent:.0} %)");
+    }
+    match status.slot_wal_status.as_deref() {
+        None | Some("reserved") => text,
+        Some(wal_status) => format!("{text}, {wal_status}"),
+    }
+}
+
 fn table(status: &Status) -> String {
-    const UNKNOWN: &str = "unknown";
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| UNKNOWN.to_owned());
-    let bytes = |bytes: Option<u64>| bytes.map_or(UNKNOWN.to_owned(), readable_bytes);
     let reason = status.reason.as_ref();
     let reason = reason.map_or(String::new(), |reason| format!(" ({reason})"));
     let mut rows = vec![
@@ -111,14 +130,7 @@ fn table(status: &Status) -> String {
                 status.oldest_unpublished_seconds
             ),
         ),
-        (
-            "slot",
-            format!(
-                "{}, retained WAL {}",
-                status.slot,
-                bytes(status.slot_retained_wal_bytes)
-            ),
-        ),
+        ("slot", slot(status)),
         ("publication", status.publication.clone()),
         (
             "position",
@@ -137,6 +149,9 @@ fn table(status: &Status) -> String {
             ),
         ),
     ];
+    if let Some(transaction) = &status.slot_held_back_by {
+        rows.push(("held back by", transaction.to_string()));
+    }
     if let Some(failure) = &status.last_error {
         rows.push(("last error", failure.error.clone()));
         rows.push(("", format!("at {}", text(&failure.at))));
@@ -151,25 +166,11 @@ fn table(status: &Status) -> String {
     table
 }
 
-fn readable_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    // Tenths, in whole numbers.
-    let (mut tenths, mut unit) = (u128::from(bytes) * 10 / 1024, 0);
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::lsn::Lsn;
-    use crate::telemetry::{Failure, State, Vitals};
+    use crate::telemetry::{Failure, OpenTransaction, State, Vitals};
 
     fn status() -> Status {
         Status {
@@ -205,6 +206,17 @@ mod tests {
             events_waiting: 1,
             oldest_unpublished_seconds: 61.25,
             slot_retained_wal_bytes: Some(17 << 20),
+            slot_wal_budget_bytes: Some(20 << 20),
+            slot_wal_budget_share: Some(0.85),
+            slot_wal_status: Some("extended".to_owned()),
+            slot_held_back_by: Some(OpenTransaction {
+                xid: 745,
+                pid: Some(4711),
+                application_name: Some("report".to_owned()),
+                gid: None,
+                database: Some("orders".to_owned()),
+                age_seconds: Some(61.2),
+            }),
             slot_lag_bytes: Some(1_500),
             last_error: Some(Failure {
                 reason: "topic_missing".to_owned(),
@@ -219,11 +231,12 @@ mod tests {
         relay        orders 1.2.3
         state        halted (topic_missing) since 2026-01-02T03:04:05.000000Z
         lag          WAL 1.4 KiB, events read and waiting 1, oldest 61.2 s
-        slot         postrider_orders, retained WAL 17.0 MiB
+        slot         postrider_orders, retained WAL 17.0 MiB of at most 20.0 MiB (85 %), extended
         publication  postrider
         position     16/B374D848
         last commit  2026-01-02T03:04:04.000000Z
         published    events 12345, dead letters 0, last at 2026-01-02T03:04:04.020000Z
+        held back by transaction 745 of process 4711 ("report") in database "orders", open for 61 s
         last error   publishing failed: the topic "order" does not exist
                      at 2026-01-02T03:05:05.000000Z
         remedy       create the topic
@@ -240,21 +253,5 @@ mod tests {
         ] {
             assert_eq!(url(listen.parse().unwrap()), asked);
         }
-    }
-
-    #[test]
-    fn bytes_are_shown_in_the_largest_unit_that_fits() {
-        let shown = [0, 1023, 1024, 1_048_575, 17 << 20, u64::MAX].map(readable_bytes);
-        assert_eq!(
-            shown,
-            [
-                "0 B",
-                "1023 B",
-                "1.0 KiB",
-                "1023.9 KiB",
-                "17.0 MiB",
-                "16777215.9 TiB"
-            ]
-        );
     }
 }

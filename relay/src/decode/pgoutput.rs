@@ -233,6 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_not_sent_is_none_that_is_null() {
+        let whole = row("shop.OrderPlaced", 1);
+        let headers = b"b\0\0\0\x02{}";
+        let at = whole
+            .windows(headers.len())
+            .position(|part| part == headers);
+        let (before, after) = whole.split_at(at.unwrap());
+        let unsent = [before, b"u", &after[headers.len()..]].concat();
+        let error = decoder().decode(&unsent).unwrap_err();
+        assert!(
+            matches!(error, Error::Value { column: "headers" }),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_row_of_another_table_is_an_error_and_its_description_is_not() {
         let mut decoder = begun();
         let description = relation("outbox", "event_3", &COLUMNS);

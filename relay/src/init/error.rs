@@ -2,7 +2,7 @@
 
 use crate::encode::RegistryError;
 use crate::error::{Action, Classify};
-use crate::{migrate, publish, source};
+use crate::{migrate, pipeline, publish, source};
 
 /// Why the first start did not come about. `init` can be repeated once the cause is gone.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +31,29 @@ pub enum Error {
         /// The slot.
         slot: String,
     },
+    /// The outbox was initialised, and a session would not begin with what is here now.
+    #[error("the outbox is initialised, and this is not where it was left")]
+    Elsewhere(#[source] Box<pipeline::Error>),
+    /// The outbox was initialised, and its slot is gone.
+    #[error("the outbox is initialised, and its replication slot {slot:?} does not exist")]
+    SlotGone {
+        /// The slot.
+        slot: String,
+    },
+    /// The outbox was initialised, and its slot cannot go on.
+    #[error(
+        "the outbox is initialised, and its replication slot cannot go on from where it stands"
+    )]
+    Ahead(#[source] source::Error),
     /// Kafka failed.
     #[error("cannot write the progress record")]
     Kafka(#[source] publish::Error),
+}
+
+impl From<pipeline::Error> for Error {
+    fn from(error: pipeline::Error) -> Self {
+        Self::Elsewhere(Box::new(error))
+    }
 }
 
 impl Classify for Error {
@@ -41,9 +61,13 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.action(),
             Self::Migrate(error) => error.action(),
-            Self::Slot(error) => error.action(),
+            Self::Slot(error) | Self::Ahead(error) => error.action(),
             Self::Kafka(error) => error.action(),
-            Self::SlotPosition | Self::OlderRows { .. } | Self::ForeignSlot { .. } => Action::Halt,
+            Self::Elsewhere(error) => error.action(),
+            Self::SlotPosition
+            | Self::OlderRows { .. }
+            | Self::ForeignSlot { .. }
+            | Self::SlotGone { .. } => Action::Halt,
         }
     }
 
@@ -51,8 +75,12 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.remedy(),
             Self::Migrate(error) => error.remedy(),
-            Self::Slot(error) => error.remedy(),
+            Self::Slot(error) | Self::Ahead(error) => error.remedy(),
             Self::Kafka(error) => error.remedy(),
+            Self::Elsewhere(error) => error.remedy(),
+            Self::SlotGone { .. } => {
+                "do not make it anew: it would begin after what is not published; see whether another server still has it, else publish from the table as the runbook says".to_owned()
+            }
             Self::SlotPosition => "see that postgres.url leads to a PostgreSQL 15 to 18".to_owned(),
             Self::OlderRows { .. } => {
                 "run `postrider init --from-now` to leave them unpublished, or empty the outbox \
@@ -69,9 +97,11 @@ impl Classify for Error {
         match self {
             Self::Registry(error) => error.reason(),
             Self::Migrate(error) => error.reason(),
-            Self::Slot(error) => error.reason(),
+            Self::Slot(error) | Self::Ahead(error) => error.reason(),
             Self::Kafka(error) => error.reason(),
+            Self::Elsewhere(error) => error.reason(),
             Self::SlotPosition => "slot_position",
+            Self::SlotGone { .. } => "slot_missing",
             Self::OlderRows { .. } => "older_rows",
             Self::ForeignSlot { .. } => "foreign_slot",
         }

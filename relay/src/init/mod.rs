@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failpoints::{self, Failpoint};
 use crate::lsn::Lsn;
 use crate::migrate::Administrator;
-use crate::pipeline::Settings;
+use crate::pipeline::{self, Origin, Settings};
 use crate::postgres::Target;
 use crate::publish::{
     self, Batch, CommittedProgress, Patience, Producer, Progress, ProgressReader, ProgressState,
@@ -35,8 +35,13 @@ const REACH: Duration = Duration::from_secs(10);
 /// Longest wait for each later step with Kafka.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes everything that `run` needs, in the database as `admin` where that is given. Running it
-/// again changes nothing. Nothing is made before Kafka and the registry have answered.
+/// Makes everything that `run` needs, in the database as `admin` where that is given. Nothing is made
+/// before Kafka and the registry have answered.
+///
+/// Running it again changes nothing. Where a session would halt since this is not what the progress
+/// record belongs to, so does this; above all it makes no slot for an outbox that had one, which would
+/// begin after what is not published
+/// (`suites::guardian::slot::a_slot_that_was_dropped_is_not_made_again_by_init`).
 pub async fn init(
     settings: &Settings,
     admin: Option<&Target>,
@@ -44,7 +49,7 @@ pub async fn init(
 ) -> Result<(), Error> {
     let administrator = Administrator::new(&settings.target, admin).map_err(Error::Migrate)?;
     settings.registry().ping().await.map_err(Error::Registry)?;
-    blocking(settings, REACH, |settings, patience, _| {
+    let kafka_cluster_id = blocking(settings, REACH, |settings, patience, _| {
         publish::reach(&settings.kafka.uncommitted, patience)
     })
     .await?;
@@ -58,24 +63,35 @@ pub async fn init(
     created.map_err(Error::Kafka)?;
     failpoints::hit(Failpoint::InitTopicDone);
 
+    let mut replication = ReplicationConnection::connect(administrator.target())
+        .await
+        .map_err(Error::Slot)?;
+    // The slot before the record: a relay that publishes meanwhile moves the record first.
+    let origin = Origin::read(&mut replication, &settings.slot).await;
+    let origin = origin.map_err(Error::Slot)?;
     let before = read(settings).await?;
-    if before
-        .as_ref()
-        .is_some_and(|found| found.get().state == ProgressState::Running)
-    {
+    let running = before.as_ref().map(CommittedProgress::get);
+    let running = running.filter(|progress| progress.state == ProgressState::Running);
+    if let Some(progress) = running {
+        origin.compare(progress, &kafka_cluster_id)?;
+        pipeline::compare_with_database(administrator.target(), progress).await?;
+        if origin.confirmed_flush_lsn.is_none() {
+            return Err(Error::SlotGone {
+                slot: settings.slot.clone(),
+            });
+        }
+        let (slot, publication) = (&settings.slot, &settings.publication);
+        let ahead = replication.look_ahead(slot, publication).await;
+        ahead.map_err(Error::Ahead)?;
         let registered = administrator.register_slot(&settings.slot).await;
         registered.map_err(Error::Migrate)?;
         tracing::info!("the outbox is initialised already");
         return Ok(());
     }
-    let mut replication = ReplicationConnection::connect(administrator.target())
-        .await
-        .map_err(Error::Slot)?;
-    let system = replication.identify_system().await.map_err(Error::Slot)?;
     let identity = SourceIdentity {
-        system_identifier: system.system_identifier,
-        timeline: system.timeline,
-        database: system.database.unwrap_or_default(),
+        system_identifier: origin.system.system_identifier,
+        timeline: origin.system.timeline,
+        database: origin.system.database.unwrap_or_default(),
         slot: settings.slot.clone(),
     };
     let there = slot_position(&mut replication, &settings.slot).await?;

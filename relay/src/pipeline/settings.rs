@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::{
-    Config, KafkaConfig, OnPoison, Problem, RecordTimestamp, RouteConfig, Secret, SubjectStrategy,
+    ByteSize, Config, KafkaConfig, OnPoison, Problem, RecordTimestamp, RouteConfig, Secret,
+    SubjectStrategy,
 };
 use crate::encode::{ContractLock, Registry, RegistryTls, Resolver};
 use crate::postgres::Target;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub publication: String,
     /// The replication slot.
     pub slot: String,
+    /// Write-ahead log in bytes that the slot may keep.
+    pub wal_retained_max: Option<u64>,
     /// What the publisher needs.
     pub kafka: publish::Settings,
     /// Copies of the progress topic; the broker's default without it.
@@ -59,8 +62,8 @@ pub struct Settings {
 impl Settings {
     /// Checks what goes beyond types; all problems at once.
     pub fn new(config: &Config) -> Result<Self, Vec<Problem>> {
-        const BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(256 << 20);
         let mut problems = client_config::check(&config.kafka);
+        problems.extend(check_sizes(config));
         let mut note = |key: &str, message: String| problems.push(Problem::new(key, message));
         let mut read_secret = |key: &str, path: &Option<PathBuf>| {
             let text = std::fs::read_to_string(path.as_ref()?);
@@ -68,8 +71,6 @@ impl Settings {
                 .ok()
                 .map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
         };
-        let postgres_password =
-            read_secret("postgres.password_file", &config.postgres.password_file);
         let registry_password =
             read_secret("registry.password_file", &config.registry.password_file)
                 .or_else(|| config.registry.password.clone());
@@ -78,17 +79,15 @@ impl Settings {
                 .or_else(|| sasl.password.clone())
         });
         let target = config.postgres.url.parse::<Target>();
-        let target = target
-            .map_err(|error| note("postgres.url", error.to_string()))
-            .ok();
+        let target = target.map_err(|error| note("postgres.url", error.to_string()));
+        let target = match (target, &config.postgres.password_file) {
+            (Ok(target), Some(path)) => target
+                .with_password_file(path)
+                .map_err(|error| note("postgres.password_file", error.to_string())),
+            (target, _) => target,
+        };
         if let Err((key, error)) = Router::new(&config.route, config.contracts.subject) {
             note(&key, error.to_string());
-        }
-        if !BYTES.contains(&config.batch.bytes_max.bytes()) {
-            note(
-                "batch.bytes_max",
-                "must lie between 64 KiB and 256 MiB".to_owned(),
-            );
         }
         if let Some(path) = &config.contracts.lock
             && let Err(error) = ContractLock::read(path)
@@ -105,12 +104,8 @@ impl Settings {
         .map_err(|error| note("registry.url", crate::error::Chain(&error).to_string()))
         .ok();
         problems.extend(tls.err().unwrap_or_default());
-        let (Some(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
+        let (Ok(target), Some(registry), true) = (target, registry, problems.is_empty()) else {
             return Err(problems);
-        };
-        let target = match &postgres_password {
-            Some(password) => target.with_password(password.expose().to_owned()),
-            None => target,
         };
         let id = config.name.transactional_id();
         let (kafka, password) = (&config.kafka, sasl_password.as_ref());
@@ -124,6 +119,7 @@ impl Settings {
             target,
             publication: publication.clone(),
             slot,
+            wal_retained_max: config.postgres.wal_retained_max.map(ByteSize::bytes),
             kafka: publish::Settings {
                 mode: config.delivery.mode,
                 is_one_by_one: false,
@@ -198,4 +194,19 @@ impl Settings {
             lock.and_then(Result::ok).unwrap_or_default(),
         )
     }
+}
+
+/// Sizes that are one, and yet no limit to work with.
+fn check_sizes(config: &Config) -> Vec<Problem> {
+    const BYTES: std::ops::RangeInclusive<u64> = (64 << 10)..=(256 << 20);
+    let mut problems = Vec::new();
+    if !BYTES.contains(&config.batch.bytes_max.bytes()) {
+        let message = "must lie between 64 KiB and 256 MiB".to_owned();
+        problems.push(Problem::new("batch.bytes_max", message));
+    }
+    if config.postgres.wal_retained_max.map(ByteSize::bytes) == Some(0) {
+        let message = "must be more than nothing; leave it out for no limit".to_owned();
+        problems.push(Problem::new("postgres.wal_retained_max", message));
+    }
+    problems
 }

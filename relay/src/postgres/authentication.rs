@@ -33,8 +33,8 @@ pub(super) async fn log_in(
         }
         Message::AuthenticationMd5Password(body) => {
             login.binding_may_be_missing()?;
-            let password = login.password()?.as_bytes();
-            let hash = md5_hash(target.user.as_bytes(), password, body.salt());
+            let password = login.password()?;
+            let hash = md5_hash(target.user.as_bytes(), password.as_bytes(), body.salt());
             login.send_password(wire, hash.as_bytes()).await?;
         }
         Message::AuthenticationSasl(body) => login.scram(wire, &body, server_end_point).await?,
@@ -62,7 +62,8 @@ impl Login<'_> {
         offer: &AuthenticationSaslBody,
         server_end_point: Option<Vec<u8>>,
     ) -> Result<(), Error> {
-        let password = self.password()?.as_bytes();
+        let password = self.password()?;
+        let password = password.as_bytes();
         let mechanisms: Vec<&str> = offer
             .mechanisms()
             .collect()
@@ -135,11 +136,11 @@ impl Login<'_> {
         wire.send(write).await.map_err(|source| self.lost(source))
     }
 
-    fn password(&self) -> Result<&str, Error> {
+    fn password(&self) -> Result<String, Error> {
         let missing = || Error::PasswordMissing {
             at: self.at.clone(),
         };
-        self.target.password.as_deref().ok_or_else(missing)
+        self.target.password().ok_or_else(missing)
     }
 
     fn binding_may_be_missing(&self) -> Result<(), Error> {

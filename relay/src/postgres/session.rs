@@ -80,7 +80,7 @@ async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
         .user(&target.user)
         .dbname(&target.database)
         .application_name(&target.application_name);
-    if let Some(password) = &target.password {
+    if let Some(password) = target.password() {
         config.password(password);
     }
     if let Some(options) = &target.options {
@@ -143,7 +143,7 @@ fn start_up_error(at: Place, target: &Target, error: tokio_postgres::Error) -> E
             at,
             source: std::io::Error::new(std::io::ErrorKind::UnexpectedEof, error),
         },
-        None if target.password.is_none() => Error::PasswordMissing { at },
+        None if target.password().is_none() => Error::PasswordMissing { at },
         None => Error::AuthenticationMethod {
             at,
             method: "what the server asks for",

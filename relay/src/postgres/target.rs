@@ -1,9 +1,10 @@
 //! Where a PostgreSQL server is, and as whom to talk to it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
+use std::{fs, io};
 
 use super::parameters;
 use crate::error::{Action, Classify};
@@ -27,7 +28,8 @@ pub(super) const PORT_DEFAULT: u16 = 5432;
 pub struct Target {
     pub(super) hosts: Vec<Host>,
     pub(super) user: String,
-    pub(super) password: Option<String>,
+    password: Option<String>,
+    password_file: Option<PathBuf>,
     pub(super) database: String,
     pub(super) sslmode: SslMode,
     pub(super) sslrootcert: Option<PathBuf>,
@@ -113,12 +115,30 @@ impl Target {
         self.sslmode
     }
 
-    /// The same target with the password that a password file holds.
-    #[must_use]
-    pub fn with_password(mut self, password: String) -> Self {
-        self.password = Some(password);
-        self
+    /// The same target with the password that this file holds, at every login anew.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read now.
+    pub fn with_password_file(mut self, path: &Path) -> io::Result<Self> {
+        self.password = Some(read_password(path)?);
+        self.password_file = Some(path.to_owned());
+        Ok(self)
     }
+
+    /// The password as it is now: whoever changes it at the server replaces the file, too. One that is
+    /// just being replaced counts as it was.
+    pub(super) fn password(&self) -> Option<String> {
+        let file = self.password_file.as_deref();
+        let read = file.and_then(|path| read_password(path).ok());
+        read.or_else(|| self.password.clone())
+    }
+}
+
+/// Without the end of its line.
+fn read_password(path: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The parts of a URL while its problems are collected.
@@ -201,6 +221,7 @@ impl Draft {
                 .unwrap_or_else(|| user.clone()),
             user,
             password: self.password,
+            password_file: None,
             sslmode: self.sslmode.unwrap_or_default(),
             sslrootcert: self.sslrootcert,
             sslcert: self.sslcert,

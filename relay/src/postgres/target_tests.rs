@@ -1,5 +1,7 @@
 //! What URLs mean.
 
+use std::io::Write as _;
+
 use super::*;
 
 fn target(url: &str) -> Target {
@@ -41,7 +43,7 @@ fn every_part_of_a_url_is_read() {
         [tcp("one", 1), tcp("::1", 2), tcp("three", 5432)]
     );
     assert_eq!((target.user(), target.database()), ("a@b", "my db"));
-    assert_eq!(target.password.as_deref(), Some("p:w/"));
+    assert_eq!(target.password().as_deref(), Some("p:w/"));
     assert_eq!(target.sslmode(), SslMode::VerifyFull);
     assert_eq!(target.sslrootcert, Some(PathBuf::from("/ca.pem")));
     assert_eq!(target.connect_timeout, None);
@@ -95,6 +97,20 @@ fn the_system_store_means_the_full_check() {
 }
 
 #[test]
+fn the_password_is_the_one_that_the_file_holds_now_and_the_last_one_while_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    let url = target("postgres://u:first@host/db");
+    assert!(url.clone().with_password_file(&path).is_err());
+    std::fs::write(&path, "second\n").unwrap();
+    let target = url.with_password_file(&path).unwrap();
+    std::fs::write(&path, "third\n").unwrap();
+    assert_eq!(target.password().as_deref(), Some("third"));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(target.password().as_deref(), Some("second"));
+}
+
+#[test]
 fn the_password_is_never_shown() {
     for url in [
         "postgres://u:secret@host/db",
@@ -102,10 +118,10 @@ fn the_password_is_never_shown() {
         "postgres://u:x@secret@host/db",
     ] {
         let target = target(url);
-        let shown = format!(
-            "{target} {target:?} {:#?}",
-            target.clone().with_password("secret".to_owned())
-        );
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"secret").unwrap();
+        let with_file = target.clone().with_password_file(file.path()).unwrap();
+        let shown = format!("{target} {target:?} {with_file:#?}");
         assert!(!shown.contains("secret"), "{shown}");
     }
     for url in [

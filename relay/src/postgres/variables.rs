@@ -63,7 +63,7 @@ mod tests {
             target.to_string(),
             "postgres://shop%20owner@db-1:5433,db-2:5433/orders?sslmode=prefer"
         );
-        assert_eq!(target.password.as_deref(), Some("a&b=c@d"));
+        assert_eq!(target.password().as_deref(), Some("a&b=c@d"));
     }
 
     #[test]

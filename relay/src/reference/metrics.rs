@@ -1,14 +1,23 @@
 //! The metrics, from what a scrape gets.
 
 use super::row;
-use crate::telemetry::{self, SlotPosition, State, Status, Vitals};
+use crate::telemetry::{self, OpenTransaction, SlotPosition, State, Status, Vitals};
 
 /// A table of every metric.
 pub(super) fn page() -> String {
     let vitals = Vitals::new("orders", "postrider_orders", "postrider");
     let slot = SlotPosition {
-        retained_bytes: 0,
-        lag_bytes: 0,
+        retained_bytes: Some(0),
+        budget_bytes: Some(1),
+        held_back_by: Some(OpenTransaction {
+            xid: 0,
+            pid: None,
+            application_name: None,
+            gid: None,
+            database: None,
+            age_seconds: None,
+        }),
+        ..SlotPosition::default()
     };
     // A halted relay shows all of them.
     let status = Status {
@@ -20,7 +29,8 @@ pub(super) fn page() -> String {
     let mut page = String::from(
         "# Metrics\n\nMade by `postrider reference metrics`. Served at `/metrics` of `http.listen` as \
          OpenMetrics text. Alert on `postrider_oldest_unpublished_seconds`, \
-         `postrider_slot_retained_wal_bytes` and `postrider_halted`.\n\n",
+         `postrider_slot_retained_wal_bytes` or, where there is a limit, \
+         `postrider_slot_wal_budget_ratio`, and `postrider_halted`.\n\n",
     );
     page += &row(["metric", "type", "meaning"]);
     page += &row(["---"; 3]);

@@ -1,5 +1,7 @@
 //! A walsender that waits for commands.
 
+use std::time::Duration;
+
 use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
@@ -11,6 +13,10 @@ use super::timeline::{self, TimelineSwitch};
 use super::{Error, Holder, WAL_SENDER_TIMEOUT, holder, notice};
 use crate::lsn::Lsn;
 use crate::postgres::{Attempts, Received, ServerError, Target, Wire, start_up};
+
+/// How far and for how long the slot is looked through ahead of the stream.
+const LOOK_AHEAD_CHANGES: u32 = 1000;
+const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(5);
 
 /// A replication connection that is logged in and idle. It also runs ordinary SQL, one statement
 /// at a time.
@@ -129,6 +135,22 @@ impl ReplicationConnection {
         })
     }
 
+    /// Whether the stream could go on from where the slot stands: decodes what comes next, and leaves
+    /// the slot as it was. Where somebody else reads it, or that takes long, nothing is known.
+    ///
+    /// A publication that was made again is there, and the slot still cannot pass what was written
+    /// before: no catalog tells, only the server's own decoding.
+    pub async fn look_ahead(&mut self, slot: &str, publication: &str) -> Result<(), Error> {
+        let limit = format!("set statement_timeout = {}", LOOK_AHEAD_LIMIT.as_millis());
+        self.query(&limit).await?;
+        let answer = self.command(&peek_command(slot, publication)).await?;
+        let subscription = Subscription {
+            slot: slot.to_owned(),
+            publication: publication.to_owned(),
+        };
+        answer.map_or_else(|source| subscription.look_ahead_error(source), |_| Ok(()))
+    }
+
     /// Starts the stream at `start`, or at the slot's own position if that is later.
     pub async fn start_replication(
         mut self,
@@ -229,6 +251,17 @@ fn start_command(slot: &str, publication: &str, start: Lsn) -> String {
     )
 }
 
+/// Reads some changes and confirms none
+/// (<https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION>).
+fn peek_command(slot: &str, publication: &str) -> String {
+    let slot = slot.replace('\'', "''");
+    let publication = publication.replace('"', "\"\"").replace('\'', "''");
+    format!(
+        "select count(*) from pg_logical_slot_peek_binary_changes('{slot}', null, \
+         {LOOK_AHEAD_CHANGES}, 'proto_version', '1', 'publication_names', '\"{publication}\"')"
+    )
+}
+
 fn text_row(body: &DataRowBody) -> Result<Vec<Option<String>>, Error> {
     let malformed = || Error::Malformed {
         problem: "a row is not text",
@@ -250,6 +283,13 @@ fn text_row(body: &DataRowBody) -> Result<Vec<Option<String>>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_in_the_look_ahead_are_quoted() {
+        let command = peek_command("it's", "it's \"mine\"");
+        assert!(command.contains("('it''s', null, 1000,"), "{command}");
+        assert!(command.ends_with("'\"it''s \"\"mine\"\"\"')"), "{command}");
+    }
 
     #[test]
     fn names_in_the_start_command_are_quoted() {

@@ -9,6 +9,8 @@ use crate::postgres::ServerError;
 const OBJECT_IN_USE: &str = "55006";
 const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
 const UNDEFINED_OBJECT: &str = "42704";
+/// A statement that took longer than it may.
+const QUERY_CANCELED: &str = "57014";
 /// A WAL segment that is gone.
 const UNDEFINED_FILE: &str = "58P01";
 
@@ -47,6 +49,15 @@ impl Subscription {
                 source: Some(source),
             },
             _ => Error::StartReplication { slot, source },
+        }
+    }
+
+    /// The answer to a look at what comes next.
+    pub(super) fn look_ahead_error(&self, source: Box<ServerError>) -> Result<(), Error> {
+        match source.code.as_str() {
+            OBJECT_IN_USE | QUERY_CANCELED => Ok(()),
+            OBJECT_NOT_IN_PREREQUISITE_STATE => Err(self.start_error(source)),
+            _ => Err(self.stream_error(source)),
         }
     }
 

@@ -29,6 +29,16 @@ const OLDEST_UNPUBLISHED_SECONDS: &str = "postrider_oldest_unpublished_seconds";
 /// Write-ahead log that PostgreSQL keeps for the slot; no sample while PostgreSQL does not answer.
 const SLOT_RETAINED_WAL_BYTES: &str = "postrider_slot_retained_wal_bytes";
 
+/// What it may keep; no sample without a limit.
+const SLOT_WAL_BUDGET_BYTES: &str = "postrider_slot_wal_budget_bytes";
+
+/// The first divided by the second: alert at 0.8.
+const SLOT_WAL_BUDGET_RATIO: &str = "postrider_slot_wal_budget_ratio";
+
+/// 1 for the kind of transaction that makes PostgreSQL keep most of it; no sample where that is the
+/// relay.
+const SLOT_HELD_BACK: &str = "postrider_slot_held_back";
+
 /// 1 for the state the relay is in, 0 for each other.
 const STATE: &str = "postrider_state";
 
@@ -93,6 +103,7 @@ pub fn render(status: &Status, commit_to_kafka: &CommitToKafka) -> String {
             ConstGauge::new(bytes),
         );
     }
+    slot_budget(status, &mut registry);
     let by_state = Family::<[(&str, &str); 1], Gauge>::default();
     for state in State::ALL {
         let is = i64::from(state == status.state);
@@ -115,17 +126,55 @@ pub fn render(status: &Status, commit_to_kafka: &CommitToKafka) -> String {
     text
 }
 
+fn slot_budget(status: &Status, registry: &mut Registry) {
+    if let Some(bytes) = status.slot_wal_budget_bytes {
+        registry.register(
+            SLOT_WAL_BUDGET_BYTES,
+            "Write-ahead log that the slot may keep",
+            ConstGauge::new(bytes),
+        );
+    }
+    if let Some(share) = status.slot_wal_budget_share {
+        registry.register(
+            SLOT_WAL_BUDGET_RATIO,
+            "Write-ahead log that the slot keeps, as a part of what it may",
+            ConstGauge::new(share),
+        );
+    }
+    if let Some(transaction) = &status.slot_held_back_by {
+        let held_back = Family::<[(&str, &str); 1], Gauge>::default();
+        let by = held_back.get_or_create(&[("by", transaction.kind())]);
+        by.set(1);
+        drop(by);
+        registry.register(
+            SLOT_HELD_BACK,
+            "1 for the kind of open transaction that makes PostgreSQL keep most of it",
+            held_back,
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::{SlotPosition, Vitals};
+    use crate::telemetry::{OpenTransaction, SlotPosition, Vitals};
 
     fn halted() -> (Status, CommitToKafka) {
         let vitals = Vitals::new("orders", "postrider_orders", "postrider");
         vitals.commit_to_kafka().observe_micros(3_000);
         let slot = SlotPosition {
-            retained_bytes: 16_777_216,
-            lag_bytes: 512,
+            retained_bytes: Some(16_777_216),
+            lag_bytes: Some(512),
+            budget_bytes: Some(33_554_432),
+            held_back_by: Some(OpenTransaction {
+                xid: 745,
+                pid: None,
+                application_name: None,
+                gid: Some("transfer-7".to_owned()),
+                database: None,
+                age_seconds: None,
+            }),
+            ..SlotPosition::default()
         };
         let status = Status {
             state: State::Halted,
@@ -155,7 +204,10 @@ mod tests {
         # TYPE postrider_events_published counter
         # TYPE postrider_halted gauge
         # TYPE postrider_oldest_unpublished_seconds gauge
+        # TYPE postrider_slot_held_back gauge
         # TYPE postrider_slot_retained_wal_bytes gauge
+        # TYPE postrider_slot_wal_budget_bytes gauge
+        # TYPE postrider_slot_wal_budget_ratio gauge
         # TYPE postrider_state gauge
         postrider_build_info{version="1.2.3"} 1
         postrider_commit_to_kafka_seconds_count 1
@@ -164,7 +216,10 @@ mod tests {
         postrider_events_published_total 7
         postrider_halted{reason="topic_missing"} 1
         postrider_oldest_unpublished_seconds 1.5
+        postrider_slot_held_back{by="prepared_transaction"} 1
         postrider_slot_retained_wal_bytes 16777216
+        postrider_slot_wal_budget_bytes 33554432
+        postrider_slot_wal_budget_ratio 0.5
         postrider_state{state="active"} 0
         postrider_state{state="halted"} 1
         postrider_state{state="retrying"} 0

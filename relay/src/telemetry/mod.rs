@@ -6,12 +6,14 @@
 
 mod log;
 mod metrics;
+mod slot;
 mod status;
 mod traces;
 mod vitals;
 
 pub use log::start;
 pub use metrics::{CommitToKafka, render};
-pub use status::{Failure, SlotPosition, State, Status};
+pub use slot::{OpenTransaction, SlotPosition};
+pub use status::{Failure, State, Status};
 pub use traces::{EventSpans, Traces, TracesError};
 pub use vitals::Vitals;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::slot::OpenTransaction;
 use crate::lsn::Lsn;
 
 /// What the relay is doing.
@@ -61,15 +62,6 @@ pub struct Failure {
     pub at: Option<String>,
 }
 
-/// Where the slot stands, as PostgreSQL says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotPosition {
-    /// Write-ahead log in bytes that PostgreSQL keeps for the slot (from `restart_lsn` on).
-    pub retained_bytes: u64,
-    /// Write-ahead log in bytes behind which the confirmed position stands.
-    pub lag_bytes: u64,
-}
-
 /// The relay at one moment. Times are RFC 3339; what is not known is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -103,9 +95,21 @@ pub struct Status {
     /// is none. It goes on growing while the relay is halted or Kafka is down. What PostgreSQL has
     /// not sent is not known here: look at the lag.
     pub oldest_unpublished_seconds: f64,
-    /// Write-ahead log in bytes that PostgreSQL keeps for the slot; `null` while PostgreSQL does
-    /// not answer or has no such slot.
+    /// Write-ahead log in bytes that PostgreSQL keeps for the slot; `null`, as the rest about it,
+    /// while PostgreSQL does not answer or has no such slot.
     pub slot_retained_wal_bytes: Option<u64>,
+    /// What it may keep: `postgres.wal_retained_max`, or what `max_slot_wal_keep_size` of the server
+    /// allows, whichever is less; `null` when neither is set.
+    pub slot_wal_budget_bytes: Option<u64>,
+    /// The first divided by the second.
+    pub slot_wal_budget_share: Option<f64>,
+    /// `wal_status` of `pg_replication_slots`: `reserved`, `extended`, `unreserved` or `lost`.
+    pub slot_wal_status: Option<String>,
+    /// Log that can still be written before the slot may lose some that it needs; `null` without
+    /// `max_slot_wal_keep_size`.
+    pub slot_safe_wal_bytes: Option<u64>,
+    /// The transaction that makes PostgreSQL keep most of it, if that is not the relay.
+    pub slot_held_back_by: Option<OpenTransaction>,
     /// Write-ahead log in bytes between the slot's confirmed position and its end. It moves with
     /// everything that is written to the server, also beside the outbox.
     pub slot_lag_bytes: Option<u64>,

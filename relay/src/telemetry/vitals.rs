@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::metrics::CommitToKafka;
-use super::status::{Failure, SlotPosition, State, Status};
+use super::slot::SlotPosition;
+use super::status::{Failure, State, Status};
 use crate::error::{Chain, Classify, runbook};
 use crate::lsn::Lsn;
 use crate::publish::{Batch, Progress};
@@ -161,6 +162,8 @@ impl Vitals {
     /// Everything at this moment; `slot` is what PostgreSQL says of the slot, if it answers.
     pub fn status(&self, slot: Option<SlotPosition>) -> Status {
         let now = clock::now_micros();
+        let is_known = slot.is_some();
+        let slot = slot.unwrap_or_default();
         let mut signs = self.signs();
         if signs
             .looked_again
@@ -190,8 +193,13 @@ impl Vitals {
             oldest_unpublished_seconds: signs
                 .oldest_unpublished
                 .map_or(0.0, |committed| seconds(now - committed)),
-            slot_retained_wal_bytes: slot.map(|slot| slot.retained_bytes),
-            slot_lag_bytes: slot.map(|slot| slot.lag_bytes),
+            slot_retained_wal_bytes: slot.retained_bytes,
+            slot_wal_budget_bytes: slot.budget_bytes,
+            slot_wal_budget_share: slot.share(),
+            slot_wal_status: is_known.then_some(slot.wal_status),
+            slot_safe_wal_bytes: slot.safe_bytes,
+            slot_held_back_by: slot.held_back_by,
+            slot_lag_bytes: slot.lag_bytes,
             last_error,
         }
     }

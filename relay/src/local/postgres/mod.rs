@@ -6,6 +6,7 @@
 
 mod installation;
 mod secured;
+mod standby;
 
 use std::fs::File;
 use std::io::Write;
@@ -29,6 +30,9 @@ use installation::Account;
 
 /// The superuser.
 pub const SUPERUSER: &str = "postgres";
+
+/// The folder that the server's account owns, in the one that is removed at the end.
+const HOME: &str = "postgres";
 
 const INITDB_LIMIT: Duration = Duration::from_mins(1);
 
@@ -134,7 +138,18 @@ impl Postgres {
             &data,
             fixed.into_iter().chain(settings).chain(tls).chain(wanted),
         )?;
-        let process = launch(&binaries, account, &home)?;
+        Self::launched(binaries, account, port, password, folder).await
+    }
+
+    /// Starts the server whose data is in `folder`, and waits until it answers.
+    async fn launched(
+        binaries: PathBuf,
+        account: Option<Account>,
+        port: u16,
+        password: String,
+        folder: Folder,
+    ) -> Result<Self, Error> {
+        let process = launch(&binaries, account, &folder.path().join(HOME))?;
         let mut postgres = Self {
             process,
             binaries,
@@ -259,14 +274,14 @@ impl Postgres {
 
     /// The folder that only the server's account may enter.
     pub fn home(&self) -> PathBuf {
-        self.folder.path().join("postgres")
+        self.folder.path().join(HOME)
     }
 }
 
 /// The folder that the server's account owns: its `HOME`, working folder, socket and data.
 fn make_home(folder: &Path, account: Option<Account>) -> Result<PathBuf, Error> {
     use std::os::unix::fs::{DirBuilderExt, chown};
-    let home = folder.join("postgres");
+    let home = folder.join(HOME);
     std::fs::DirBuilder::new()
         .mode(0o700)
         .create(&home)

@@ -24,7 +24,7 @@ use super::idle::Idle;
 use super::session::Ended;
 use super::transaction::Transaction;
 use super::{Error, Settings};
-use crate::decode::{Change, Decoder, Event};
+use crate::decode::{Change, Decoder, Event, Unpublished};
 use crate::encode::{self, Encoder, Position, Resolver};
 use crate::error::{Action, Classify};
 use crate::failpoints::{self, Failpoint, Sabotage, sabotaged};
@@ -75,6 +75,8 @@ pub(super) struct Flow<'a> {
     bytes_max: usize,
     time_max: Duration,
     has_sabotaged_reconnect: bool,
+    /// The last change that was no insert.
+    unpublished: Option<Unpublished>,
     is_care_over: bool,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Flow<'a> {
             bytes_max: settings.batch_bytes_max,
             time_max: settings.batch_time_max,
             has_sabotaged_reconnect: false,
+            unpublished: None,
             is_care_over: false,
         }
     }
@@ -224,16 +227,22 @@ impl<'a> Flow<'a> {
                     commit_time,
                     ..
                 } => self.commit(end_lsn, commit_time),
-                Change::Unpublished(kind) => {
-                    tracing::warn!(
-                        ?kind,
-                        "the publication carries a change that is no insert; it is not published"
-                    );
-                }
+                Change::Unpublished(kind) => self.note_unpublished(kind),
                 Change::Description => {}
             }
         }
         Ok(())
+    }
+
+    /// Once in a session: such changes come in their thousands, or not at all.
+    fn note_unpublished(&mut self, kind: Unpublished) {
+        if self.unpublished.replace(kind).is_none() {
+            tracing::warn!(
+                ?kind,
+                remedy = "let the publication publish inserts only: `postrider check` shows how",
+                "the publication carries changes that are no insert; they are not published"
+            );
+        }
     }
 
     fn begin(&mut self, commit_lsn: Lsn, commit_time: i64, xid: u32) {

@@ -1,0 +1,101 @@
+//! Another server answers at the address, or an older state of the same one.
+
+use std::fs;
+
+use anyhow::Result;
+use postrider::local::{Postgres, PostgresOptions, StopMode};
+
+use super::{
+    Halt, LIMIT, assert_doctor_and_init_say, copy, emit, ready, server, slot, until_confirmed,
+    until_published,
+};
+
+/// F15: a snapshot of the volume has the same identity, timeline and slot.
+#[tokio::test]
+async fn a_server_restored_from_a_snapshot_halts_before_and_after_its_log_has_grown() -> Result<()>
+{
+    let mut postgres = server(&[]).await?;
+    let scenario = ready(&postgres, "restored").await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 2).await?;
+    until_published(&scenario, 2).await?;
+    relay.terminate()?;
+    relay.wait_exit(LIMIT).await?;
+
+    postgres.stop(StopMode::Fast, LIMIT).await?;
+    let (data, snapshot) = (
+        postgres.home().join("data"),
+        postgres.home().join("snapshot"),
+    );
+    copy(&data, &snapshot)?;
+    postgres.restart().await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 3).await?;
+    until_published(&scenario, 5).await?;
+    until_confirmed(&scenario).await?;
+    relay.terminate()?;
+    relay.wait_exit(LIMIT).await?;
+
+    postgres.stop(StopMode::Immediate, LIMIT).await?;
+    fs::remove_dir_all(&data)?;
+    fs::rename(&snapshot, &data)?;
+    postgres.restart().await?;
+    let future = Halt {
+        reason: "slot_moved",
+        sentence: "the end of the write-ahead log stands at",
+    };
+    drop(future.begins(&scenario).await?);
+    assert_doctor_and_init_say(&scenario, &future).await?;
+
+    // Once the log has grown past the position, only the table tells.
+    emit(&scenario, 500).await?;
+    let forgotten = Halt {
+        reason: "last_event_missing",
+        sentence: "was published, but is not in outbox.event",
+    };
+    let relay = forgotten.begins(&scenario).await?;
+    assert_doctor_and_init_say(&scenario, &forgotten).await?;
+    drop(relay);
+    Ok(())
+}
+
+/// F16: everything is there under the same names, and it is another cluster.
+#[tokio::test]
+async fn another_cluster_at_the_same_address_halts() -> Result<()> {
+    let options = || PostgresOptions {
+        password: Some("the same for both".to_owned()),
+        ..PostgresOptions::default()
+    };
+    let first = Postgres::start(options()).await?;
+    let scenario = ready(&first, "swapped").await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 2).await?;
+    until_published(&scenario, 2).await?;
+    relay.terminate()?;
+    relay.wait_exit(LIMIT).await?;
+
+    let port = Some(first.port());
+    drop(first);
+    let second = PostgresOptions { port, ..options() };
+    let second = Postgres::start(second).await?;
+    second.create_database(scenario.name().as_str()).await?;
+    scenario.command(&["migrate"])?.succeed().await?;
+    let create = "select pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
+    let client = scenario.client().await?;
+    client.execute(create, &[&slot(&scenario)]).await?;
+    emit(&scenario, 3).await?;
+    let halt = Halt {
+        reason: "identity_mismatch",
+        sentence: "the database cluster is",
+    };
+    drop(halt.begins(&scenario).await?);
+    assert_doctor_and_init_say(&scenario, &halt).await?;
+
+    // Without the slot the relay cannot know more than that, and `init` does.
+    let drop_it = "select pg_drop_replication_slot($1::text::name)";
+    client.execute(drop_it, &[&slot(&scenario)]).await?;
+    let init = scenario.command(&["init"])?.run().await?;
+    assert_eq!(init.status.code(), Some(3), "{}", init.stderr);
+    assert!(init.stderr.contains(halt.sentence), "{}", init.stderr);
+    Ok(())
+}
