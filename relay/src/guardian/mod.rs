@@ -48,6 +48,9 @@ pub async fn watch(slot: SlotWatch) {
 }
 
 fn say(before: Level, level: Level, position: &SlotPosition) {
+    if level == before {
+        return;
+    }
     let (retained_bytes, budget_bytes) = (position.retained_bytes, position.budget_bytes);
     let bytes = |bytes: Option<u64>| readable_bytes(bytes.unwrap_or(0));
     let (retained, budget) = (bytes(retained_bytes), bytes(budget_bytes));
@@ -59,7 +62,6 @@ fn say(before: Level, level: Level, position: &SlotPosition) {
             budget_bytes,
             "the slot keeps {retained} of at most {budget} again"
         );
-    } else if level == before {
     } else if level == Level::Alarm {
         tracing::error!(
             retained_bytes,

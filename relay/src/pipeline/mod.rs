@@ -75,12 +75,14 @@ pub async fn run(
         if stop.is_cancelled() {
             return Ok(());
         }
-        let mut stands_by = false;
+        if began.elapsed() > PAUSE_MAX {
+            pause = PAUSE_MIN;
+        }
+        let mut next = pause;
         if let Err(error) = result {
             if care.learns(&error, was_careful) {
                 continue;
             }
-            stands_by = error.action() == Action::StandBy;
             match error.action() {
                 // What was right when the relay started may be right again; a relay that has worked
                 // does not leave.
@@ -91,17 +93,18 @@ pub async fn run(
                 Action::Halt | Action::Poison if policy.exit_on_halt => return Err(error),
                 Action::StandBy if policy.no_standby => return Err(error),
                 Action::Halt | Action::Poison => report.failed(State::Halted, &error),
-                Action::StandBy => report.failed(State::Standby, &error),
+                Action::StandBy => {
+                    report.failed(State::Standby, &error);
+                    pause = PAUSE_MIN;
+                    next = STANDBY_PAUSE;
+                }
                 Action::Retry => report.failed(State::Retrying, &error),
             }
-        }
-        if stands_by || began.elapsed() > PAUSE_MAX {
-            pause = PAUSE_MIN;
         }
         tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(if stands_by { STANDBY_PAUSE } else { pause }) => {}
+            () = tokio::time::sleep(next) => {}
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -183,6 +183,7 @@ impl Link {
                     let Ok(permit) = permit else { return Ok(()) };
                     permit.send(self.waiting.pop_front().expect("a gulp is waiting"));
                     self.listening_since = Instant::now();
+                    // It moves: what still waits has waited from now on.
                     self.shutdown.waits(false);
                     self.shutdown.waits(!self.waiting.is_empty());
                 }

@@ -53,7 +53,7 @@ impl Counts {
 pub(super) enum Step {
     /// The active relay dies, as its [`Fate`] says.
     RelayDies,
-    /// The relay that waits for the slot dies, so long after its start.
+    /// The relay that waits for the slot dies, and the next one so long after its start.
     StandbyDies { after: Duration },
     /// The broker is killed and started again.
     BrokerDies { with_relay: bool },

@@ -69,8 +69,7 @@ pub(super) struct Done {
 /// Carries out `plan`, and gives the oracle's verdict.
 pub(super) async fn run(ground: &mut Ground, name: &str, plan: &Plan) -> Result<(Done, Report)> {
     let seed = plan.seed;
-    let (mut scenario, to_postgres) = prepare(ground, name, plan).await?;
-    // Read once, since the folder of the scenario is gone after the round.
+    let (scenario, to_postgres) = prepare(ground, name, plan).await?;
     let windows_hit = scenario.write("windows", "")?;
     let options = WorkloadOptions {
         outages: true,
@@ -78,7 +77,6 @@ pub(super) async fn run(ground: &mut Ground, name: &str, plan: &Plan) -> Result<
         ..plan.workload.clone()
     };
     let workload = Workload::start(&scenario.pool().await?, options).await?;
-    scenario.set("shutdown.timeout", "5s");
     let fates = Fates::new(seed, plan.windows_only);
     let mut fleet = Fleet::start(&scenario, fates, windows_hit.clone(), plan.fleet)?;
     let mut round = Round {
