@@ -87,6 +87,8 @@ pub(super) async fn run(ground: &mut Ground, name: &str, plan: &Plan) -> Result<
         partitions: PARTITIONS,
         huge: 0,
     };
+    // A topic that grew before its first event would be mapped as it is then.
+    fleet.until_published().await?;
     for (number, step) in plan::steps(plan.counts, seed).into_iter().enumerate() {
         let carried_out = round.carry_out(&mut fleet, step).await;
         carried_out.with_context(|| format!("step {number}, {step:?}"))?;
