@@ -45,6 +45,7 @@ pub mod check;
 pub mod contracts;
 pub mod init;
 pub mod migrate;
+pub mod rescue;
 
 pub mod admin;
 pub mod cli;

@@ -25,6 +25,7 @@ mod registry;
 mod sabotage;
 mod security;
 mod shutdown;
+mod skip;
 mod sql;
 mod standby;
 mod topics;

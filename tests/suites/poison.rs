@@ -16,7 +16,7 @@ const SCHEMA: &str = r#"{"type": "record", "name": "poison.Placed", "fields": [
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-async fn register_contract() -> Result<()> {
+pub(crate) async fn register_contract() -> Result<()> {
     static REGISTERED: OnceCell<()> = OnceCell::const_new();
     let registry = &shared_stack().await?.registry;
     REGISTERED
@@ -36,7 +36,7 @@ async fn ready_scenario(name: &str) -> Result<(Scenario, String)> {
 }
 
 /// Emits with these arguments over the usual ones.
-async fn emit(scenario: &Scenario, changed: &str) -> Result<()> {
+pub(crate) async fn emit(scenario: &Scenario, changed: &str) -> Result<()> {
     let mut arguments = vec![
         "event_type => 'poison.Placed'",
         "aggregate_type => 'order'",
@@ -70,7 +70,7 @@ async fn until_published(relay: &RelayProcess, events: u64, dead_letters: u64) -
     .await
 }
 
-fn header(record: &OwnedMessage, name: &str) -> Option<String> {
+pub(crate) fn header(record: &OwnedMessage, name: &str) -> Option<String> {
     let header = record.headers()?.iter().find(|header| header.key == name)?;
     Some(String::from_utf8_lossy(header.value?).into_owned())
 }
@@ -165,7 +165,7 @@ async fn without_a_topic_for_dead_letters_the_relay_halts() -> Result<()> {
 const SMALL: &[(&str, &str)] = &[("max.message.bytes", "5000")];
 
 /// A scenario whose topic of orders takes little at once, and whose batches are not compressed.
-async fn small_scenario(name: &str, on_poison: &str) -> Result<Scenario> {
+pub(crate) async fn small_scenario(name: &str, on_poison: &str) -> Result<Scenario> {
     small_scenario_with(name, on_poison, &[]).await
 }
 
@@ -188,7 +188,7 @@ async fn small_scenario_with(
 }
 
 /// 300 events in one transaction; those at these places are too large for the topic.
-async fn emit_many(scenario: &Scenario, too_large: &[i32]) -> Result<Vec<String>> {
+pub(crate) async fn emit_many(scenario: &Scenario, too_large: &[i32]) -> Result<Vec<String>> {
     emit_some(&scenario.client().await?, 300, too_large).await
 }
 

@@ -41,6 +41,12 @@ pub const DEAD_LETTER_ERROR: &str = "dead-letter-error";
 /// In a dead letter: how often the event was tried.
 pub const DEAD_LETTER_ATTEMPTS: &str = "dead-letter-attempts";
 
+/// In a dead letter that somebody asked for: who.
+pub const DEAD_LETTER_SKIPPED_BY: &str = "dead-letter-skipped-by";
+
+/// In a dead letter that somebody asked for: why.
+pub const DEAD_LETTER_SKIP_REASON: &str = "dead-letter-skip-reason";
+
 /// The headers that the relay writes: an application may not set them in the `headers` column,
 /// for a consumer trusts them. Trace context is the application's own.
 pub const RESERVED: [&str; 7] = [

@@ -72,6 +72,7 @@ pub const ALL: &[Migration] = &[
     migration!(4, "0004", "ring"),
     migration!(5, "0005", "roles"),
     migration!(6, "0006", "once"),
+    migration!(7, "0007", "skip"),
 ];
 
 /// The statements that begin a transaction's work.

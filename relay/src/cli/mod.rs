@@ -12,6 +12,7 @@ mod load;
 mod migrate;
 mod reference;
 mod run;
+mod skip;
 mod status;
 mod verify;
 mod version;
@@ -46,6 +47,7 @@ enum Command {
     Migrate(migrate::Options),
     Reference(reference::Options),
     Run(run::Options),
+    Skip(skip::Options),
     Status(status::Options),
     Verify(verify::Options),
     Version(version::Options),
@@ -86,6 +88,12 @@ async fn dispatch(
             let settings = load()?.settings;
             let daemon = run::run_daemon(settings, options.policy(), environment, load);
             Box::pin(daemon).await
+        }
+        Command::Skip(options) => {
+            let user = ["USER", "LOGNAME"]
+                .iter()
+                .find_map(|it| environment.get(*it));
+            skip::run(&load()?.settings, &options, user.map(String::as_str)).await
         }
         Command::Status(options) => status::run(&load()?.settings, &options).await,
         Command::Verify(options) => verify::run(&load()?, &options).await,

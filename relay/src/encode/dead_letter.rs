@@ -23,6 +23,17 @@ pub struct DeadLetter {
     pub error: String,
     /// How often the event was tried.
     pub attempts: u32,
+    /// Who gave it up, where it was not the policy.
+    pub skip: Option<Skip>,
+}
+
+/// That somebody gave an event up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// Who.
+    pub requested_by: String,
+    /// Why, in their words.
+    pub reason: String,
 }
 
 impl Encoder {
@@ -56,6 +67,11 @@ impl Encoder {
             headers::header(block, names::DEAD_LETTER_ERROR, error.as_bytes());
             let attempts = letter.attempts.to_string();
             headers::header(block, names::DEAD_LETTER_ATTEMPTS, attempts.as_bytes());
+            if let Some(skip) = &letter.skip {
+                let (who, why) = (skip.requested_by.as_bytes(), skip.reason.as_bytes());
+                headers::header(block, names::DEAD_LETTER_SKIPPED_BY, who);
+                headers::header(block, names::DEAD_LETTER_SKIP_REASON, why);
+            }
         });
         Record {
             route: Arc::clone(route),
@@ -93,6 +109,10 @@ mod tests {
             reason: "payload_misfit",
             error: "it does not fit".to_owned(),
             attempts: 1,
+            skip: Some(Skip {
+                requested_by: "ada".to_owned(),
+                reason: "a test order".to_owned(),
+            }),
         };
         let route = Arc::new(Route {
             topic: "order-dlt".into(),
@@ -124,6 +144,8 @@ mod tests {
                 "dead-letter-reason=payload_misfit",
                 "dead-letter-error=it does not fit",
                 "dead-letter-attempts=1",
+                "dead-letter-skipped-by=ada",
+                "dead-letter-skip-reason=a test order",
             ]
         );
     }

@@ -27,7 +27,7 @@ use crate::lsn::Lsn;
 use crate::route::Route;
 use crate::runtime::clock;
 
-pub use dead_letter::DeadLetter;
+pub use dead_letter::{DeadLetter, Skip};
 pub use headers::{Headers, InvalidHeaders};
 pub use lock::{ContractLock, LockError};
 pub use record::{Arena, Record, Slice};
@@ -95,6 +95,19 @@ pub enum Error {
         #[source]
         source: Box<ResolveError>,
     },
+}
+
+impl Error {
+    /// The event.
+    pub fn event_id(&self) -> Uuid {
+        match self {
+            Self::Payload { event_id, .. }
+            | Self::Headers { event_id, .. }
+            | Self::OccurredAt { event_id }
+            | Self::SchemaRef { event_id, .. }
+            | Self::Schema { event_id, .. } => *event_id,
+        }
+    }
 }
 
 impl Classify for Error {

@@ -86,6 +86,7 @@ impl Care {
             reason: error.reason(),
             error: Chain(error).to_string(),
             attempts: 2,
+            skip: None,
         };
         self.condemned.insert(*event_id, letter).is_none()
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::error::{Action, Classify};
 use crate::{decode, encode, publish, route, source};
 
@@ -15,8 +17,14 @@ pub enum Error {
     #[error("the replication stream cannot be decoded")]
     Decode(#[from] decode::Error),
     /// An event has no topic.
-    #[error("an event cannot be routed")]
-    Route(#[from] route::Error),
+    #[error("event {event_id} cannot be routed")]
+    Route {
+        /// The event.
+        event_id: Uuid,
+        /// Why.
+        #[source]
+        source: route::Error,
+    },
     /// An event cannot become a record.
     #[error("an event cannot be encoded")]
     Encode(#[from] encode::Error),
@@ -47,7 +55,7 @@ pub enum Error {
     #[error("event {event_id} was published, but is not in outbox.event")]
     LastEventMissing {
         /// The last published event.
-        event_id: uuid::Uuid,
+        event_id: Uuid,
     },
     /// A row of the outbox did not come back through the publication.
     #[error(
@@ -74,28 +82,31 @@ impl From<publish::Error> for Error {
     }
 }
 
-impl Classify for Error {
-    fn action(&self) -> Action {
+impl Error {
+    /// The event that can never be published as it is, if that is what happened, and if there is a
+    /// further place for it.
+    fn poison(&self) -> Option<Uuid> {
         match self {
-            Self::Source(error) => error.action(),
-            Self::Decode(error) => error.action(),
-            Self::Route(error) => error.action(),
-            Self::Encode(error) => error.action(),
-            Self::Publish(error) => error.action(),
-            Self::Database(error) => error.action(),
-            Self::Identity { .. }
-            | Self::Moved { .. }
-            | Self::LastEventMissing { .. }
-            | Self::CanaryMissing { .. } => Action::Halt,
-            Self::Unanswered { .. } => Action::Retry,
+            Self::Route { event_id, .. } => Some(*event_id),
+            Self::Encode(error) if error.action() == Action::Poison => Some(error.event_id()),
+            Self::Publish(error) => match &**error {
+                publish::Error::RecordRefused {
+                    event_id,
+                    is_dead_letter: false,
+                    ..
+                } => Some(*event_id),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
-    fn remedy(&self) -> String {
+    /// What removes the cause.
+    fn cure(&self) -> String {
         match self {
             Self::Source(error) => error.remedy(),
             Self::Decode(error) => error.remedy(),
-            Self::Route(error) => error.remedy(),
+            Self::Route { source, .. } => source.remedy(),
             Self::Encode(error) => error.remedy(),
             Self::Publish(error) => error.remedy(),
             Self::Database(error) => error.remedy(),
@@ -117,12 +128,40 @@ impl Classify for Error {
             }
         }
     }
+}
+
+impl Classify for Error {
+    fn action(&self) -> Action {
+        match self {
+            Self::Source(error) => error.action(),
+            Self::Decode(error) => error.action(),
+            Self::Route { source, .. } => source.action(),
+            Self::Encode(error) => error.action(),
+            Self::Publish(error) => error.action(),
+            Self::Database(error) => error.action(),
+            Self::Identity { .. }
+            | Self::Moved { .. }
+            | Self::LastEventMissing { .. }
+            | Self::CanaryMissing { .. } => Action::Halt,
+            Self::Unanswered { .. } => Action::Retry,
+        }
+    }
+
+    fn remedy(&self) -> String {
+        let remedy = self.cure();
+        match self.poison() {
+            Some(event_id) => {
+                format!("{remedy}; or give the event up: `postrider skip {event_id} --reason '…'`")
+            }
+            None => remedy,
+        }
+    }
 
     fn reason(&self) -> &'static str {
         match self {
             Self::Source(error) => error.reason(),
             Self::Decode(error) => error.reason(),
-            Self::Route(error) => error.reason(),
+            Self::Route { source, .. } => source.reason(),
             Self::Encode(error) => error.reason(),
             Self::Publish(error) => error.reason(),
             Self::Database(error) => error.reason(),

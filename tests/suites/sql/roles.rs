@@ -11,6 +11,8 @@ const EMIT: &str = "select outbox.emit('x', 'a', '1', '{}')";
 
 const CLAIM: &str = "select outbox.claim_business_key('k', gen_random_uuid())";
 
+const SKIP: &str = "select outbox.skip(gen_random_uuid(), 'a reason')";
+
 const FORGET: &str = "select outbox.forget_business_keys('1 day')";
 
 async fn assert_refused(database: &TestDatabase, role: &str, statements: &[&str]) {
@@ -43,6 +45,7 @@ async fn an_application_inserts_and_nothing_else() {
         "delete from outbox.once",
         "select outbox.emit_once('k', 'x', 'a', '1', '{}')",
         FORGET,
+        SKIP,
         "select id from outbox.event",
         "update outbox.event set public = false",
         "delete from outbox.event",
@@ -91,7 +94,9 @@ async fn an_emitter_calls_emit_and_nothing_else() {
         INSERT,
         CLAIM,
         FORGET,
+        SKIP,
         "select * from outbox.once",
+        "select * from outbox.skip",
         "select id from outbox.event",
         "update outbox.event set public = false",
         "delete from outbox.event",
@@ -109,6 +114,7 @@ async fn a_relay_reads_and_sends_canaries_and_nothing_else() {
     let allowed = [
         "select * from outbox.event",
         "select * from outbox.migration",
+        "select * from outbox.skip",
         "select outbox.canary()",
         "select outbox.register_slot('s')",
     ];
@@ -122,6 +128,9 @@ async fn a_relay_reads_and_sends_canaries_and_nothing_else() {
         "delete from outbox.event",
         "truncate outbox.event",
         "delete from outbox.slot",
+        "insert into outbox.skip (event_id, reason, requested_by) values (gen_random_uuid(), 'a', 'b')",
+        "update outbox.skip set reason = 'another'",
+        "delete from outbox.skip",
         "update outbox.ring_state set sealed_lsn = '0/0'",
         "select outbox.rotate('1 day')",
         "drop publication postrider",
@@ -173,7 +182,9 @@ async fn everybody_else_may_nothing() {
         EMIT,
         CLAIM,
         FORGET,
+        SKIP,
         "select * from outbox.once",
+        "select * from outbox.skip",
         "select id from outbox.event",
         "delete from outbox.event",
         "truncate outbox.event",
@@ -259,5 +270,5 @@ async fn a_role_that_may_not_create_roles_is_told_what_to_ask_for() {
         .iter()
         .map(|migration| migration.name)
         .collect();
-    assert_eq!(names, ["roles", "once"]);
+    assert_eq!(names, ["roles", "once", "skip"]);
 }

@@ -1,16 +1,19 @@
-//! Events that can never be published as they are, where the policy is to put them aside.
+//! Events that can never be published as they are, where the policy or somebody's word is to put
+//! them aside.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Flow;
+use super::skips::Skips;
 use crate::config::OnPoison;
 use crate::decode::Event;
 use crate::encode::{self, DeadLetter, Position};
-use crate::error::{Action, Chain, Classify as _};
+use crate::error::{Chain, Classify as _};
 use crate::names;
 use crate::pipeline::{Error, Settings};
 use crate::route::{self, Route};
@@ -21,6 +24,7 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Whether and where dead letters go.
 pub(super) struct DeadLetters {
     on_poison: OnPoison,
+    skips: Skips,
     unrouted: Arc<str>,
     /// By the topic that the event was meant for.
     routes: HashMap<Arc<str>, Arc<Route>>,
@@ -31,20 +35,11 @@ impl DeadLetters {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             on_poison: settings.on_poison,
+            skips: Skips::new(settings.target.clone()),
             unrouted: settings.unrouted_dead_letter_topic.as_str().into(),
             routes: HashMap::new(),
             warned: None,
         }
-    }
-
-    /// Whether events are put aside at all.
-    pub(super) fn are_wanted(&self) -> bool {
-        self.on_poison == OnPoison::DeadLetter
-    }
-
-    /// Whether an event with this error is put aside.
-    pub(super) fn takes(&self, error: &Error) -> bool {
-        self.are_wanted() && error.action() == Action::Poison
     }
 
     fn route(&mut self, topic: Option<&Arc<str>>) -> Arc<Route> {
@@ -83,7 +78,20 @@ impl Flow<'_> {
             reason: error.reason(),
             error: Chain(error).to_string(),
             attempts: 1,
+            skip: None,
         }
+    }
+
+    /// Whether an event that cannot be published is put aside: the policy says so, or somebody did,
+    /// which is then noted in its letter.
+    pub(super) async fn puts_aside(&mut self, event_id: Uuid, letter: &mut DeadLetter) -> bool {
+        if self.dead_letters.on_poison == OnPoison::DeadLetter {
+            return true;
+        }
+        self.heart.rest();
+        letter.skip = self.dead_letters.skips.find(event_id).await;
+        self.heart.beat();
+        letter.skip.is_some()
     }
 
     /// Puts an event aside: its dead letter takes its place in the batch.

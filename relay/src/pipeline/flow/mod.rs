@@ -8,6 +8,7 @@
 mod dead_letters;
 mod lookup;
 mod missing_topics;
+mod skips;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -277,7 +278,9 @@ impl<'a> Flow<'a> {
         let (position, commit_micros) = (transaction.position(), transaction.commit_micros());
         self.vitals.event_read();
         let mut letter = self.care.condemned(event.id).cloned();
-        if letter.is_some() && !self.dead_letters.are_wanted() {
+        if let Some(condemned) = &mut letter
+            && !self.puts_aside(event.id, condemned).await
+        {
             // Kafka may refuse it again, so what is whole before it leaves first.
             self.finish().await?;
             letter = None;
@@ -285,10 +288,13 @@ impl<'a> Flow<'a> {
         if letter.is_none()
             && let Err(error) = self.encode(event, position, now_micros, stop).await
         {
-            if !self.dead_letters.takes(&error) {
+            if error.action() != Action::Poison {
                 return Err(error);
             }
-            letter = Some(self.letter(event, &error));
+            let poison = letter.insert(self.letter(event, &error));
+            if !self.puts_aside(event.id, poison).await {
+                return Err(error);
+            }
         }
         if let Some(letter) = letter {
             self.dead_letter(event, position, &letter, stop).await?;
@@ -316,7 +322,10 @@ impl<'a> Flow<'a> {
         now_micros: i64,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
-        let route = self.router.route(event)?;
+        let route = self.router.route(event).map_err(|source| Error::Route {
+            event_id: event.id,
+            source,
+        })?;
         let count = self.partition_count(&route.topic, stop).await?;
         let schema = match event.payload {
             None => None,
