@@ -43,7 +43,7 @@ setup: ## look for what the other targets need, and install it where that is pos
 
 .PHONY: setup-test
 setup-test:
-	@scripts/setup recipes pooler
+	@scripts/setup versions recipes pooler
 
 .PHONY: setup-build
 setup-build:

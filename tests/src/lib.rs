@@ -43,7 +43,7 @@ pub use secured::{
     KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
     write_identity,
 };
-pub use stack::{own_stack, register, shared_stack, stack_behind_proxy};
+pub use stack::{own_stack, register, shared_stack, stack_behind_proxy, stack_with};
 pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{

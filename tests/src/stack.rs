@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use postrider::local::{
-    KafkaOptions, Listener, PostgresOptions, Registry, Stack, StackOptions, port,
+    KafkaOptions, Listener, PostgresOptions, Registry, Release, Stack, StackOptions, port,
 };
 use tokio::sync::{Mutex, OnceCell};
 
@@ -32,7 +32,16 @@ pub async fn shared_stack() -> Result<&'static Stack> {
 ///
 /// A server that could not be started.
 pub async fn own_stack() -> Result<Stack> {
-    start(KafkaOptions::default()).await
+    start(KafkaOptions::default(), None).await
+}
+
+/// The same with another PostgreSQL than the installed one.
+///
+/// # Errors
+///
+/// As [`own_stack`]; a release that cannot be fetched.
+pub async fn stack_with(release: Release) -> Result<Stack> {
+    start(KafkaOptions::default(), Some(release)).await
 }
 
 /// A stack for one test, and a way to its Kafka on which the test decides what passes. What the
@@ -48,10 +57,10 @@ pub async fn stack_behind_proxy() -> Result<(Stack, Proxy)> {
         listeners: vec![Listener::behind_proxy(port, proxy.port())],
         ..KafkaOptions::default()
     };
-    Ok((start(kafka).await?, proxy))
+    Ok((start(kafka, None).await?, proxy))
 }
 
-async fn start(kafka: KafkaOptions) -> Result<Stack> {
+async fn start(kafka: KafkaOptions, release: Option<Release>) -> Result<Stack> {
     let settings = [
         "max_replication_slots",
         "max_wal_senders",
@@ -62,6 +71,7 @@ async fn start(kafka: KafkaOptions) -> Result<Stack> {
         .to_vec();
     let postgres = PostgresOptions {
         settings,
+        release,
         ..PostgresOptions::default()
     };
     Ok(Stack::start(StackOptions {

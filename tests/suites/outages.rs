@@ -7,7 +7,7 @@ use e2e::{
     AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, judge, own_stack,
     register_contract, wait_until,
 };
-use postrider::local::StopMode;
+use postrider::local::{Stack, StopMode};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -64,7 +64,11 @@ fn expect_outage(relay: &mut RelayProcess) {
 
 #[tokio::test]
 async fn a_relay_survives_the_outage_of_each_server() -> Result<()> {
-    let mut stack = own_stack().await?;
+    survive(own_stack().await?).await
+}
+
+/// A relay on these servers loses and doubles nothing, whichever of them goes away.
+pub(crate) async fn survive(mut stack: Stack) -> Result<()> {
     let scenario = Scenario::on(&stack, "outages").await?;
     scenario.create_topic(AGGREGATE_TYPE, 3).await?;
     register_contract(&stack.registry).await?;

@@ -1,5 +1,5 @@
-//! Programs that run on Java, fetched once through Maven and kept in the user's cache: Apache Kafka,
-//! and Apicurio Registry where a test asks for it.
+//! Programs that are fetched once through Maven and kept in the user's cache: Apache Kafka, which
+//! runs on Java, and where a test asks for them Apicurio Registry and other versions of PostgreSQL.
 //!
 //! Contract: that of [`cache`]; a second use needs neither network nor Maven.
 
@@ -16,9 +16,14 @@ use super::process::run_installed;
 /// What is fetched, with its version, as Maven reads it. Its hash names the cache folder.
 const KAFKA: &str = include_str!("kafka.pom.xml");
 const APICURIO: &str = include_str!("apicurio.pom.xml");
+const POSTGRES: &str = include_str!("postgres.pom.xml");
 
 /// `java -version` and `tar` are done in seconds.
 const COMMAND_LIMIT: Duration = Duration::from_mins(2);
+
+/// What is done with what is fetched (<https://maven.apache.org/plugins/maven-dependency-plugin/>).
+const COPY: &str = "dependency:copy-dependencies";
+const UNPACK: &str = "dependency:unpack-dependencies";
 
 const JAVA_VERSION_MIN: u32 = 17;
 const INSTALL_JAVA: &str = "apt-get install openjdk-17-jre-headless";
@@ -36,11 +41,26 @@ pub(crate) fn has_kafka() -> bool {
     cache::has(&cache::key(KAFKA.as_bytes()))
 }
 
+/// The server programs of PostgreSQL: the folder of `bin`, `lib` and `share`.
+pub(super) async fn postgres(version: &str) -> Result<PathBuf, Error> {
+    let platform = match std::env::consts::ARCH {
+        "aarch64" => "linux-arm64v8",
+        _ => "linux-amd64",
+    };
+    let pom = POSTGRES.replace("VERSION", version);
+    let pom = pom.replace("PLATFORM", platform);
+    let fill = async |partial: &Path| {
+        fetch(&pom, UNPACK, partial).await?;
+        unpack(partial, ".txz").await
+    };
+    cache::provide(&cache::key(pom.as_bytes()), fill).await
+}
+
 impl Artifacts {
     /// Apache Kafka: a folder of its jars.
     pub(super) async fn kafka() -> Result<Self, Error> {
         let java = find_java().await?;
-        let fetch = async |partial: &Path| fetch(KAFKA, partial).await;
+        let fetch = async |partial: &Path| fetch(KAFKA, COPY, partial).await;
         let folder = cache::provide(&cache::key(KAFKA.as_bytes()), fetch).await?;
         Ok(Self { folder, java })
     }
@@ -49,8 +69,8 @@ impl Artifacts {
     pub(super) async fn apicurio() -> Result<Self, Error> {
         let java = find_java().await?;
         let fetch = async |partial: &Path| {
-            fetch(APICURIO, partial).await?;
-            unpack(partial).await
+            fetch(APICURIO, COPY, partial).await?;
+            unpack(partial, ".tar.gz").await
         };
         let folder = cache::provide(&cache::key(APICURIO.as_bytes()), fetch).await?;
         Ok(Self { folder, java })
@@ -85,17 +105,12 @@ impl Artifacts {
     }
 }
 
-/// Fetches what `pom` names into `folder`.
-async fn fetch(pom: &str, folder: &Path) -> Result<(), Error> {
+/// Fetches what `pom` names into `folder`, and does `goal` with it.
+async fn fetch(pom: &str, goal: &str, folder: &Path) -> Result<(), Error> {
     let file = folder.join("pom.xml");
     std::fs::write(&file, pom).map_err(file_error(&file))?;
     let mut maven = Command::new("mvn");
-    maven.args([
-        "-q",
-        "-B",
-        "dependency:copy-dependencies",
-        "-DincludeScope=runtime",
-    ]);
+    maven.args(["-q", "-B", goal, "-DincludeScope=runtime"]);
     maven
         .arg(prefixed("-DoutputDirectory=", folder))
         .arg("-f")
@@ -105,12 +120,12 @@ async fn fetch(pom: &str, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Unpacks the archive in `folder` into it.
-async fn unpack(folder: &Path) -> Result<(), Error> {
-    let archive = find_file(folder, ".tar.gz")?;
+/// Unpacks the archive in `folder` whose name ends in `suffix` into it.
+async fn unpack(folder: &Path, suffix: &str) -> Result<(), Error> {
+    let archive = find_file(folder, suffix)?;
     let mut command = Command::new("tar");
     command
-        .arg("-xzf")
+        .arg("-xf")
         .arg(&archive)
         .arg("-C")
         .arg(folder)

@@ -28,7 +28,7 @@ pub(crate) use folder::Folder;
 pub use http::{Registered, http_client};
 pub use kafka::{Kafka, KafkaOptions, Listener, create_topic, delete_topic};
 pub(crate) use kafka::{event_id, reader};
-pub use postgres::{Postgres, PostgresOptions, SUPERUSER, StopMode, quote_identifier};
+pub use postgres::{Postgres, PostgresOptions, Release, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registry, RegistryOptions};
 pub use relay::{Addresses, IMPATIENT, Relay};
 pub use tls::ServerTls;

@@ -246,6 +246,13 @@ impl Classify for Error {
                  `postrider repair` for the changes that were dropped"
                     .to_owned()
             }
+            Self::StartReplication { source, .. } | Self::Walsender { source, .. }
+                if source.code == DISK_FULL =>
+            {
+                "give the database server's disk space; a walsender spills large transactions to \
+                 it (logical_decoding_work_mem), and the relay goes on by itself"
+                    .to_owned()
+            }
             Self::StartReplication { slot, .. } | Self::Walsender { slot, .. } => format!(
                 "do what the server's answer says; `postrider check` looks at slot {slot:?}"
             ),
@@ -271,11 +278,19 @@ impl Classify for Error {
             Self::PublicationMissing { .. } | Self::PublicationSkipped { .. } => {
                 "publication_missing"
             }
+            Self::StartReplication { source, .. } | Self::Walsender { source, .. }
+                if source.code == DISK_FULL =>
+            {
+                "postgres_disk_full"
+            }
             Self::StartReplication { .. } => "start_replication",
             Self::Walsender { .. } => "walsender",
         }
     }
 }
+
+/// `disk_full` (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+const DISK_FULL: &str = "53100";
 
 /// Whether waiting can help: not for wrong statements, missing objects and privileges, features
 /// that the server lacks, or objects in the wrong state.

@@ -1,5 +1,7 @@
 //! The stream over a connection in memory.
 
+use tokio::io::{AsyncReadExt as _, DuplexStream};
+
 use super::*;
 use crate::runtime::Watchdog;
 
@@ -44,10 +46,12 @@ async fn an_error_that_came_with_the_answer_to_the_start_is_heard_at_once() {
     );
 }
 
-/// A keepalive, as copy data.
-fn keepalive() -> Vec<u8> {
+/// A keepalive at `wal_end`, as copy data.
+fn keepalive(wal_end: u64, reply_requested: bool) -> Vec<u8> {
     let mut bytes = vec![b'd', 0, 0, 0, 22, b'k'];
-    bytes.extend([0; 17]);
+    bytes.extend(wal_end.to_be_bytes());
+    bytes.extend([0; 8]);
+    bytes.push(u8::from(reply_requested));
     bytes
 }
 
@@ -84,6 +88,46 @@ async fn a_stream_that_has_ended_may_wait_for_the_pipeline() {
     gulps
         .try_send(Gulp::new(bytes::Bytes::new(), true))
         .unwrap();
-    let said = [keepalive(), publication_missing().to_vec()].concat();
+    let said = [keepalive(0, false), publication_missing().to_vec()].concat();
     assert_eq!(stuck_after(&said, gulps).await, None);
+}
+
+/// What the next status update says was received and flushed.
+async fn status_update(server: &mut DuplexStream) -> (u64, u64) {
+    let mut message = [0; 39];
+    server.read_exact(&mut message).await.unwrap();
+    assert_eq!(message[..6], [b'd', 0, 0, 0, 38, b'r']);
+    let position = |at: usize| u64::from_be_bytes(message[at..at + 8].try_into().unwrap());
+    (position(6), position(14))
+}
+
+#[tokio::test]
+async fn a_keepalive_that_asks_is_answered_at_once_while_the_pipeline_is_busy() {
+    let (client, mut server) = tokio::io::duplex(1024);
+    let wal = WalStream::new(
+        Box::new(client),
+        BytesMut::new(),
+        subscription(),
+        Lsn::INVALID,
+        shutdown(),
+    );
+    // It takes nothing.
+    let (gulps, _taken) = mpsc::channel(4);
+    let (confirmed, reader) = watch::channel(Lsn::INVALID);
+    let heart = Watchdog::default().heart("source");
+    let stop = CancellationToken::new();
+    let stream = stream(wal, gulps, reader, stop, heart);
+    let walsender = async {
+        server.write_all(&keepalive(150, false)).await.unwrap();
+        confirmed.send_replace(Lsn::new(100));
+        while status_update(&mut server).await != (150, 100) {}
+        server.write_all(&keepalive(200, true)).await.unwrap();
+        let asked = Instant::now();
+        assert_eq!(status_update(&mut server).await, (200, 100));
+        assert!(asked.elapsed() < Duration::from_secs(1));
+    };
+    tokio::select! {
+        result = stream => panic!("the stream ended: {result:?}"),
+        () = walsender => {}
+    }
 }

@@ -1,12 +1,18 @@
 //! The publication or the table changes while the stream runs.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use e2e::Scenario;
+use postrider::local::{Postgres, PostgresOptions, Release};
 
 use super::{
     Halt, LIMIT, Witness, assert_proven, emit, ready, server, start_anew, until_confirmed,
     until_logged, until_published,
 };
+
+/// A canary is written every three minutes.
+const CANARY_LIMIT: Duration = Duration::from_mins(5);
 
 /// A row past `outbox.emit`, which needs every column as it was.
 async fn insert(scenario: &Scenario) -> Result<()> {
@@ -54,6 +60,61 @@ async fn a_publication_dropped_while_the_stream_runs_halts_also_when_it_is_made_
     assert_eq!(check.status.code(), Some(1), "{}", check.stdout);
     assert!(check.stdout.contains(halt.sentence), "{}", check.stdout);
     assert_eq!(Witness::of(&scenario).await?, before);
+    start_anew(&mut scenario, 5).await.map(drop)
+}
+
+/// F20. PostgreSQL 18 drops the changes, and its slot could pass them; only its warning tells.
+#[tokio::test]
+async fn a_publication_that_postgresql_18_skips_halts_before_anything_is_confirmed() -> Result<()> {
+    let postgres = Postgres::start(PostgresOptions {
+        release: Some(Release::V18),
+        ..PostgresOptions::default()
+    });
+    let postgres = postgres.await?;
+    let mut scenario = ready(&postgres, "skipped").await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 2).await?;
+    until_published(&scenario, 2).await?;
+    until_confirmed(&scenario).await?;
+    relay.expect_log("halted: ");
+    let drop_it = "drop publication postrider";
+    scenario.client().await?.batch_execute(drop_it).await?;
+    let before = Witness::of(&scenario).await?;
+    emit(&scenario, 3).await?;
+    let halt = Halt {
+        reason: "publication_missing",
+        sentence: "the server drops changes because a publication is missing",
+    };
+    halt.is_shown(&mut relay).await?;
+    assert_eq!(Witness::of(&scenario).await?, before);
+    drop(relay);
+    start_anew(&mut scenario, 5).await.map(drop)
+}
+
+/// F21. No error comes: only the canary shows that rows are missing.
+#[tokio::test]
+#[ignore = "takes minutes: make chaos"]
+async fn a_publication_that_loses_the_outbox_while_the_stream_runs_halts() -> Result<()> {
+    let postgres = server(&[]).await?;
+    let mut scenario = ready(&postgres, "forgotten").await?;
+    let mut relay = scenario.start_relay()?;
+    emit(&scenario, 2).await?;
+    until_published(&scenario, 2).await?;
+    relay.expect_log("halted: ");
+    let forget = "alter publication postrider drop table outbox.event";
+    scenario.client().await?.batch_execute(forget).await?;
+    emit(&scenario, 3).await?;
+    relay.wait_for_state("halted", CANARY_LIMIT).await?;
+    let halt = Halt {
+        reason: "canary_missing",
+        sentence: "the canary did not come back",
+    };
+    halt.is_shown(&mut relay).await?;
+    drop(relay);
+    let verify = scenario.command(&["verify"])?.run().await?;
+    assert!(verify.stdout.contains("lost 3"), "{}", verify.stdout);
+    let restore = "drop publication postrider";
+    scenario.client().await?.batch_execute(restore).await?;
     start_anew(&mut scenario, 5).await.map(drop)
 }
 

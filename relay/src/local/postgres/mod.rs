@@ -5,6 +5,7 @@
 //! socket lies in a folder that only its own account may enter. Everything goes when it is dropped.
 
 mod installation;
+mod release;
 mod secured;
 mod standby;
 
@@ -27,6 +28,7 @@ use super::process::{Process, run_successfully};
 use super::tls::ServerTls;
 use super::wait::until_ready;
 use installation::Account;
+pub use release::Release;
 
 /// The superuser.
 pub const SUPERUSER: &str = "postgres";
@@ -65,8 +67,8 @@ pub struct PostgresOptions {
     pub tls: Option<ServerTls>,
     /// Lines of `pg_hba.conf` for everybody but the superuser; passwords (SCRAM) when there are none.
     pub host_rules: Vec<String>,
-    /// The folder of the server programs; the newest installed version if `None`.
-    pub binaries: Option<PathBuf>,
+    /// The version; the newest that is installed if `None`.
+    pub release: Option<Release>,
 }
 
 /// How [`Postgres::stop`] treats the sessions (`pg_ctl stop -m`).
@@ -105,15 +107,15 @@ pub struct Postgres {
 impl Postgres {
     /// Makes a new cluster and starts it; returns when it answers a query.
     pub async fn start(options: PostgresOptions) -> Result<Self, Error> {
-        let binaries = match options.binaries {
-            Some(folder) => folder,
-            None => installation::newest().await?,
-        };
         let account = Account::unprivileged()?;
         let port = port::free_or(options.port)?;
         let password = options.password.unwrap_or_else(random_password);
         let folder = Folder::create()?;
         let home = make_home(folder.path(), account)?;
+        let binaries = match options.release {
+            Some(release) => release.install(&home).await?,
+            None => installation::newest().await?,
+        };
         initialise(&binaries, account, &home, &password).await?;
         let fixed = [
             ("port", port.to_string()),
