@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::{
-    AGGREGATE_TYPE, Scenario, Workload, WorkloadOptions, add_partitions, read_to_the_end,
-    register_contract, shared_stack,
+    AGGREGATE_TYPE, RelayProcess, Scenario, Workload, WorkloadOptions, add_partitions,
+    read_to_the_end, register_contract, shared_stack,
 };
 use rdkafka::Message as _;
 
@@ -48,5 +48,64 @@ async fn keys_stay_where_they_are_when_a_topic_gets_more_partitions() -> Result<
     let records = read_to_the_end(scenario.bootstrap_servers(), &topic)?;
     assert_eq!(records.len() as u64, before + while_it_runs + after);
     assert!(records.iter().all(|record| record.partition() < FIRST));
+    Ok(())
+}
+
+/// A relay of an outbox with some events on Kafka, and their topic.
+async fn at_work(name: &str) -> Result<(Scenario, RelayProcess, String)> {
+    let stack = shared_stack().await?;
+    let mut scenario = Scenario::new(name).await?;
+    scenario.set("topics.create", true);
+    let topic = scenario.create_topic(AGGREGATE_TYPE, FIRST).await?;
+    register_contract(&stack.registry).await?;
+    scenario.init().await?;
+    let mut relay = scenario.start_relay()?;
+    write(&scenario).await?;
+    scenario.command(&["verify"])?.succeed().await?;
+    relay.expect_log("session ended");
+    relay.expect_log("halted: ");
+    Ok((scenario, relay, topic))
+}
+
+/// Waits until the relay has halted for `reason`.
+async fn until_halted(relay: &mut RelayProcess, reason: &str) -> Result<()> {
+    let status = relay.wait_for_state("halted", LIMIT).await?;
+    ensure!(status["reason"] == reason, "{status}");
+    Ok(())
+}
+
+/// What was in it is gone; a new one in its place, made by the relay, would hide that.
+#[tokio::test]
+async fn a_topic_that_is_deleted_under_a_relay_halts_it_until_somebody_makes_it() -> Result<()> {
+    let (scenario, mut relay, topic) = at_work("topic_deleted").await?;
+    shared_stack().await?.kafka.delete_topic(&topic).await?;
+    write(&scenario).await?;
+    until_halted(&mut relay, "topic_missing").await?;
+    scenario.create_topic(AGGREGATE_TYPE, FIRST).await?;
+    relay.wait_for_state("active", LIMIT).await?;
+    let after = write(&scenario).await?;
+    let verify = scenario.command(&["verify"])?.run().await?;
+    let records = read_to_the_end(scenario.bootstrap_servers(), &topic)?;
+    ensure!(records.len() as u64 > after, "{}", verify.stdout);
+    for none in ["doubled 0", "out of order 0", "altered 0"] {
+        ensure!(verify.stdout.contains(none), "{}", verify.stdout);
+    }
+    Ok(())
+}
+
+/// The position is nowhere else: whoever goes on without it loses or doubles events.
+#[tokio::test]
+async fn a_progress_topic_that_is_deleted_under_a_relay_halts_it_for_good() -> Result<()> {
+    let (scenario, mut relay, topic) = at_work("progress_deleted").await?;
+    let before = read_to_the_end(scenario.bootstrap_servers(), &topic)?.len();
+    let progress = scenario.name().progress_topic();
+    let stack = shared_stack().await?;
+    stack.kafka.delete_topic(&progress).await?;
+    write(&scenario).await?;
+    until_halted(&mut relay, "progress_missing").await?;
+    let published = read_to_the_end(scenario.bootstrap_servers(), &topic)?.len();
+    ensure!(published == before, "{published} in place of {before}");
+    let check = scenario.command(&["check"])?.run().await?;
+    ensure!(check.stdout.contains(&progress), "{}", check.stdout);
     Ok(())
 }
