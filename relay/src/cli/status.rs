@@ -154,9 +154,14 @@ fn table(status: &Status) -> String {
     }
     if let Some(failure) = &status.last_error {
         rows.push(("last error", failure.error.clone()));
-        rows.push(("", format!("at {}", text(&failure.at))));
-        rows.push(("remedy", failure.remedy.clone()));
-        rows.push(("runbook", failure.runbook.clone()));
+        let at = format!("at {}", text(&failure.at));
+        if status.reason.is_some() {
+            rows.push(("", at));
+            rows.push(("remedy", failure.remedy.clone()));
+            rows.push(("runbook", failure.runbook.clone()));
+        } else {
+            rows.push(("", format!("{at}, over")));
+        }
     }
     let mut table = String::new();
     for (name, value) in rows {
@@ -242,6 +247,27 @@ mod tests {
         remedy       create the topic
         runbook      deploy/runbook.md#topic_missing
         "#);
+    }
+
+    #[test]
+    fn an_error_that_is_over_asks_for_nothing() {
+        let over = Status {
+            state: State::Active,
+            last_error: Some(Failure {
+                reason: "topic_missing".to_owned(),
+                error: "publishing failed".to_owned(),
+                remedy: "create the topic".to_owned(),
+                runbook: "deploy/runbook.md#topic_missing".to_owned(),
+                at: Some("2026-01-02T03:05:05.000000Z".to_owned()),
+            }),
+            ..status()
+        };
+        let table = table(&over);
+        assert!(
+            table.ends_with("\n             at 2026-01-02T03:05:05.000000Z, over"),
+            "{table}"
+        );
+        assert!(!table.contains("remedy"), "{table}");
     }
 
     #[test]
