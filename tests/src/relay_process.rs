@@ -162,6 +162,65 @@ impl RelayProcess {
         .await
     }
 
+    /// Waits until `/status` is as `is_reached` wants it, and returns it. A relay that does not
+    /// answer yet is asked again.
+    ///
+    /// # Panics
+    ///
+    /// When `limit` passes first.
+    pub async fn wait_for_status(
+        &self,
+        what: &str,
+        limit: Duration,
+        is_reached: impl Fn(&Value) -> bool,
+    ) -> Value {
+        wait_until(what, limit, async || match self.status().await {
+            Ok(status) if is_reached(&status) => Observed::Reached(status),
+            seen => Observed::NotYet(seen),
+        })
+        .await
+    }
+
+    /// Waits until this process has published so many events, and returns the status.
+    ///
+    /// # Panics
+    ///
+    /// When `limit` passes first.
+    pub async fn wait_for_events(&self, events: u64, limit: Duration) -> Value {
+        let what = format!("{events} events are published");
+        let is_reached = |status: &Value| status["events_published"] == events;
+        self.wait_for_status(&what, limit, is_reached).await
+    }
+
+    /// Waits until this process has published more than when this was called. One that has just been
+    /// started has published nothing.
+    ///
+    /// # Panics
+    ///
+    /// When `limit` passes first.
+    pub async fn wait_for_more_events(&self, limit: Duration) {
+        let published = |status: &Value| status["events_published"].as_u64().unwrap_or_default();
+        let before = self.status().await.map_or(0, |status| published(&status));
+        let flow = |status: &Value| published(status) > before;
+        self.wait_for_status("events flow", limit, flow).await;
+    }
+
+    /// Waits until the log has a line with `text`, and returns the first.
+    ///
+    /// # Panics
+    ///
+    /// When `limit` passes first.
+    pub async fn wait_for_log(&self, text: &str, limit: Duration) -> String {
+        wait_until(text, limit, async || match self.log_lines() {
+            Ok(mut lines) => match lines.iter().position(|line| line.contains(text)) {
+                Some(place) => Observed::Reached(lines.swap_remove(place)),
+                None => Observed::NotYet(lines.join("\n")),
+            },
+            Err(error) => Observed::NotYet(error.to_string()),
+        })
+        .await
+    }
+
     /// The log so far, a JSON object a line (but see [`unexpected_lines`]).
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use e2e::{Observed, Scenario, wait_until};
+use e2e::Scenario;
 use postrider::local::{Postgres, PostgresOptions};
+use serde_json::Value;
 use tokio_postgres::Client;
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -48,28 +49,15 @@ async fn a_walsender_without_disk_is_named_and_the_stream_goes_on_with_it() -> R
     fill(&folder, transaction.client()).await?;
     let rest = i32::try_from(EVENTS - 1)?;
     transaction.execute(INSERT, &[&rest]).await?;
-    wait_until("the relay says what failed", LIMIT, async || {
-        match relay.status().await {
-            Ok(status) if status["last_error"]["reason"] == "postgres_disk_full" => {
-                Observed::Reached(())
-            }
-            seen => Observed::NotYet(seen),
-        }
-    })
-    .await;
-    let status = relay.status().await?;
+    let is_named = |status: &Value| status["last_error"]["reason"] == "postgres_disk_full";
+    let status = relay.wait_for_status("the relay says what failed", LIMIT, is_named);
+    let status = status.await;
     let error = status["last_error"]["error"].as_str().unwrap_or_default();
     assert!(error.contains("No space left on device"), "{status}");
 
     // A walsender that begins removes what is left of the last one's files, and so makes room.
     transaction.commit().await?;
-    wait_until("all are on Kafka", LIMIT, async || {
-        match relay.status().await {
-            Ok(status) if status["events_published"] == EVENTS => Observed::Reached(()),
-            seen => Observed::NotYet(seen),
-        }
-    })
-    .await;
+    relay.wait_for_events(EVENTS, LIMIT).await;
     let proof = scenario.command(&["verify"])?.succeed().await?;
     let expected = "committed 3,000   on Kafka 3,000   lost 0   doubled 0";
     assert!(proof.starts_with(expected), "{proof}");

@@ -55,27 +55,6 @@ async fn assert_proven(scenario: &Scenario, written: Written) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the relay has published more than when this was called.
-async fn until_events_flow(relay: &RelayProcess) -> Result<()> {
-    let published =
-        async || Ok::<_, anyhow::Error>(relay.status().await?["events_published"].as_u64());
-    let before = published().await?;
-    wait_until("events flow", LIMIT, async || match published().await {
-        Ok(now) if now > before => Observed::Reached(()),
-        seen => Observed::NotYet(seen),
-    })
-    .await;
-    Ok(())
-}
-
-async fn until_logged(relay: &RelayProcess, text: &str) {
-    wait_until(text, LIMIT, async || match relay.log_lines() {
-        Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(()),
-        seen => Observed::NotYet(seen),
-    })
-    .await;
-}
-
 async fn stop_again_and_again(name: &str, stops: usize) -> Result<()> {
     let (scenario, workload) = under_load(name).await?;
     let mut slowest = Duration::ZERO;
@@ -150,7 +129,7 @@ async fn a_part_that_is_stuck_ends_the_process_and_a_standby_goes_on() -> Result
         let exit = exit.with_context(|| format!("stuck at {}", part.name()))?;
         assert_eq!(exit.code(), Some(EXIT_CODE_PANIC), "{}", part.name());
         standby.wait_for_state("active", LIMIT).await?;
-        until_events_flow(&standby).await?;
+        standby.wait_for_more_events(LIMIT).await;
     }
     let _last = scenario.start_relay()?;
     assert_proven(&scenario, workload.stop().await?).await
@@ -177,13 +156,13 @@ async fn a_relay_that_can_open_nothing_more_says_so_and_goes_on_when_it_can() ->
     let mut relay = scenario.start_relay()?;
     relay.expect_log("session ended");
     relay.wait_for_state("active", LIMIT).await?;
-    until_events_flow(&relay).await?;
+    relay.wait_for_more_events(LIMIT).await;
     // All numbers below are taken.
     let before = limit_descriptors(&mut relay, Some(3))?;
     let end = "select pg_terminate_backend(active_pid) from pg_replication_slots
         where database = current_database()";
     scenario.client().await?.execute(end, &[]).await?;
-    until_logged(&relay, "Too many open files").await;
+    relay.wait_for_log("Too many open files", LIMIT).await;
     limit_descriptors(&mut relay, before)?;
     wait_until("the relay answers", LIMIT, async || {
         match relay.status().await {
@@ -192,6 +171,6 @@ async fn a_relay_that_can_open_nothing_more_says_so_and_goes_on_when_it_can() ->
         }
     })
     .await;
-    until_events_flow(&relay).await?;
+    relay.wait_for_more_events(LIMIT).await;
     assert_proven(&scenario, workload.stop().await?).await
 }

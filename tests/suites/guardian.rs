@@ -268,28 +268,6 @@ async fn grow_log(client: &Client, segments: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the status names `reason`, and returns it.
-async fn until_reason(relay: &RelayProcess, reason: &str) -> Value {
-    wait_until(reason, LIMIT, async || match relay.status().await {
-        Ok(status) if status["reason"] == reason => Observed::Reached(status),
-        seen => Observed::NotYet(seen),
-    })
-    .await
-}
-
-/// Waits until the relay has logged a line with `text`, and returns it.
-async fn until_logged(relay: &RelayProcess, text: &str) -> String {
-    let has_text = |line: &String| line.contains(text);
-    wait_until(text, LIMIT, async || match relay.log_lines() {
-        Ok(mut lines) => match lines.iter().position(has_text) {
-            Some(place) => Observed::Reached(lines.swap_remove(place)),
-            None => Observed::NotYet(lines.join("\n")),
-        },
-        Err(error) => Observed::NotYet(error.to_string()),
-    })
-    .await
-}
-
 /// Copies a folder of a stopped server, with its owner and its rights.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let copied = Command::new("cp").arg("-a").args([from, to]).status()?;

@@ -40,16 +40,6 @@ async fn emit(scenario: &Scenario, aggregate_type: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the status has `events` published events, and returns it.
-async fn until_published(relay: &RelayProcess, events: u64) -> Value {
-    let what = format!("{events} events are published");
-    wait_until(&what, LIMIT, async || match relay.status().await {
-        Ok(status) if status["events_published"] == events => Observed::Reached(status),
-        seen => Observed::NotYet(seen),
-    })
-    .await
-}
-
 /// Asserts that /metrics has each of these lines.
 async fn assert_metrics(relay: &RelayProcess, lines: &[&str]) -> Result<()> {
     let metrics = relay.get("/metrics").await?;
@@ -90,7 +80,7 @@ async fn an_active_relay_shows_what_it_published() -> Result<()> {
     assert_eq!(status["slot"], format!("postrider_{}", scenario.name()));
     emit(&scenario, "order").await?;
 
-    let status = until_published(&relay, 1).await;
+    let status = relay.wait_for_events(1, LIMIT).await;
     assert_eq!(status["state"], "active");
     assert_eq!(status["reason"], Value::Null);
     assert_eq!(status["last_error"], Value::Null);
@@ -141,7 +131,7 @@ async fn a_halted_relay_stays_ready_and_names_the_remedy() -> Result<()> {
     let mut relay = scenario.start_relay()?;
     relay.expect_log("halted: ");
     emit(&scenario, "order").await?;
-    until_published(&relay, 1).await;
+    relay.wait_for_events(1, LIMIT).await;
     emit(&scenario, "nowhere").await?;
     relay.wait_for_state("halted", LIMIT).await?;
     // It looks again and again, and is not shown as active meanwhile.
@@ -201,7 +191,7 @@ async fn a_halted_relay_stays_ready_and_names_the_remedy() -> Result<()> {
     assert_eq!(said, 1, "the same halt is not an error line each time");
 
     scenario.create_topic("nowhere", 1).await?;
-    until_published(&relay, 2).await;
+    relay.wait_for_events(2, LIMIT).await;
     relay.wait_for_state("active", LIMIT).await?;
     assert!(!relay.get("/metrics").await?.contains("postrider_halted{"));
     Ok(())
@@ -371,28 +361,20 @@ async fn a_hangup_makes_the_relay_read_its_log_level_again() -> Result<()> {
         fs::write(relay.config(), format!("{config}\nlog.level = {level:?}\n"))?;
         Ok(kill_process(pid, Signal::HUP)?)
     };
-    let until_logged = async |relay: &RelayProcess, text: &str| {
-        wait_until(text, LIMIT, async || match relay.log_lines() {
-            Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(lines),
-            seen => Observed::NotYet(seen),
-        })
-        .await
-    };
     let committed = r#""message":"committed""#;
 
     relay.expect_log("nothing changes");
     hang_up_with("warning", &relay)?;
-    until_logged(&relay, "is no level: error, warn").await;
+    relay.wait_for_log("is no level: error, warn", LIMIT).await;
     emit(&scenario, "order").await?;
-    until_published(&relay, 1).await;
+    relay.wait_for_events(1, LIMIT).await;
     hang_up_with("info,postrider::pipeline=debug", &relay)?;
-    let lines = until_logged(&relay, "log.level was read again").await;
-    assert!(
-        !lines.iter().any(|line| line.contains(committed)),
-        "{lines:?}"
-    );
+    let again = relay.wait_for_log("log.level was read again", LIMIT).await;
+    let lines = relay.log_lines()?;
+    let mut before = lines.iter().take_while(|line| **line != again);
+    assert!(!before.any(|line| line.contains(committed)), "{lines:?}");
     emit(&scenario, "order").await?;
-    until_logged(&relay, committed).await;
-    until_published(&relay, 2).await;
+    relay.wait_for_log(committed, LIMIT).await;
+    relay.wait_for_events(2, LIMIT).await;
     Ok(())
 }

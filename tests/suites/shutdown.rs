@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use e2e::{
-    AGGREGATE_TYPE, Observed, RelayProcess, Scenario, Workload, WorkloadOptions, Written, judge,
-    own_stack, register_contract, wait_until, write_huge,
+    AGGREGATE_TYPE, RelayProcess, Scenario, Workload, WorkloadOptions, Written, judge, own_stack,
+    register_contract, write_huge,
 };
 use postrider::local::{Stack, StopMode};
 
@@ -35,19 +35,6 @@ async fn ready(stack: &Stack, name: &str) -> Result<(Scenario, RelayProcess)> {
         relay.expect_log(text);
     }
     Ok((scenario, relay))
-}
-
-async fn until_published_more(relay: &RelayProcess) {
-    let published = async || match relay.status().await {
-        Ok(status) => status["events_published"].as_u64().unwrap_or_default(),
-        Err(_) => 0,
-    };
-    let before = published().await;
-    wait_until("events flow", LIMIT, async || match published().await {
-        now if now > before => Observed::Reached(()),
-        now => Observed::NotYet((before, now)),
-    })
-    .await;
 }
 
 async fn workload(scenario: &Scenario) -> Result<Workload> {
@@ -100,7 +87,7 @@ async fn stop_every_way(name: &str, has_kafka: bool) -> Result<()> {
     for mode in [StopMode::Fast, StopMode::Smart] {
         for load in [Load::Idle, Load::Writers] {
             let mut writers = Some(workload(&scenario).await?);
-            until_published_more(&relay).await;
+            relay.wait_for_more_events(LIMIT).await;
             // A fast shutdown disconnects them.
             if (mode, load) != (StopMode::Fast, Load::Writers) {
                 add(&mut written, writers.take()).await?;

@@ -29,29 +29,15 @@ fn skip(scenario: &Scenario, event_id: &str, arguments: &[&str]) -> Result<OneSh
 
 /// The event at which the relay halts.
 async fn halted_at(relay: &RelayProcess) -> Result<String> {
-    let status = wait_until("the relay halts at an event", LIMIT, async || {
-        match relay.status().await {
-            Ok(status) if status["state"] == "halted" => Observed::Reached(status),
-            seen => Observed::NotYet(seen),
-        }
-    })
-    .await;
+    let is_halted = |status: &Value| status["state"] == "halted";
+    let status = relay.wait_for_status("the relay halts at an event", LIMIT, is_halted);
+    let status = status.await;
     let remedy = status["last_error"]["remedy"].as_str().unwrap_or_default();
     let (_, command) = remedy
         .split_once("postrider skip ")
         .with_context(|| format!("the remedy names the command: {remedy}"))?;
     let id = command.split(' ').next().context("and the event")?;
     Ok(id.to_owned())
-}
-
-async fn until_published(relay: &RelayProcess, events: u64) {
-    wait_until("all are on Kafka", LIMIT, async || {
-        match relay.status().await {
-            Ok(status) if status["events_published"] == events => Observed::Reached(()),
-            seen => Observed::NotYet(seen),
-        }
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -101,7 +87,7 @@ async fn exactly_the_event_that_was_given_up_is_put_aside() -> Result<()> {
         done.contains(&format!("put aside     {topic}-dlt[0]@")),
         "{done}"
     );
-    until_published(&relay, 3).await;
+    relay.wait_for_events(3, LIMIT).await;
 
     let letters = format!("{topic}-dlt");
     let letters = read_to_the_end(scenario.bootstrap_servers(), &letters)?;
@@ -144,7 +130,7 @@ async fn an_event_that_kafka_refuses_is_given_up_before_a_relay_runs() -> Result
 
     let mut relay = scenario.start_relay()?;
     relay.expect_log("an event became a dead letter");
-    until_published(&relay, 299).await;
+    relay.wait_for_events(299, LIMIT).await;
     let letters = scenario.topic("order-dlt");
     let letters = read_to_the_end(scenario.bootstrap_servers(), &letters)?;
     let [letter] = &*letters else {
@@ -176,7 +162,7 @@ async fn an_event_that_can_be_published_is_published_although_it_was_given_up() 
     let output = skip(&scenario, &id, &arguments)?.run().await?;
     assert_eq!(output.status.code(), Some(5), "{output:?}");
     let relay = scenario.start_relay()?;
-    until_published(&relay, 1).await;
+    relay.wait_for_events(1, LIMIT).await;
     let records = read_to_the_end(scenario.bootstrap_servers(), &topic)?;
     assert_eq!(records.len(), 1);
     Ok(())

@@ -84,21 +84,6 @@ async fn until_published(
     .await
 }
 
-/// Waits until the relay has published more than when this was called.
-async fn until_events_flow(relay: &RelayProcess) -> Result<()> {
-    let before = published(relay).await?;
-    until_published(relay, before, 1, Instant::now()).await;
-    Ok(())
-}
-
-async fn until_logged(relay: &RelayProcess, text: &str) {
-    wait_until(text, LIMIT, async || match relay.log_lines() {
-        Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(()),
-        seen => Observed::NotYet(seen),
-    })
-    .await;
-}
-
 /// Waits until a relay with a failpoint stands still there.
 async fn until_frozen(relay: &mut RelayProcess, hits: &Path) -> Result<()> {
     wait_until(

@@ -8,7 +8,7 @@ use postrider::local::{Postgres, PostgresOptions, Release};
 
 use super::{
     Halt, LIMIT, Witness, assert_proven, emit, ready, server, start_anew, until_confirmed,
-    until_logged, until_published,
+    until_published,
 };
 
 /// A canary is written every three minutes.
@@ -184,7 +184,9 @@ async fn changes_that_are_no_insert_are_never_events_and_are_said_once() -> Resu
     emit(&scenario, 1).await?;
     until_published(&scenario, 4).await?;
     until_confirmed(&scenario).await?;
-    until_logged(&relay, "changes that are no insert").await;
+    relay
+        .wait_for_log("changes that are no insert", LIMIT)
+        .await;
     let said = relay.log_lines()?.concat();
     assert_eq!(
         said.matches("changes that are no insert").count(),

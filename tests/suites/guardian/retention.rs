@@ -5,8 +5,7 @@ use e2e::{Observed, RelayProcess, wait_until};
 use serde_json::Value;
 
 use super::{
-    LIMIT, assert_proven, emit, grow_log, ready, server, until_confirmed, until_logged,
-    until_published,
+    LIMIT, assert_proven, emit, grow_log, ready, server, until_confirmed, until_published,
 };
 
 /// What `wal_segment_size` is; whole segments are kept and freed.
@@ -58,10 +57,14 @@ async fn a_transaction_that_is_open_elsewhere_is_named_and_the_budget_warns_then
     let client = scenario.client().await?;
     grow_log(&client, 4).await?;
     relay.expect_log("the slot keeps ");
-    let warning = until_logged(&relay, r#""level":"WARN","message":"the slot keeps "#).await;
+    let warning = relay
+        .wait_for_log(r#""level":"WARN","message":"the slot keeps "#, LIMIT)
+        .await;
     assert!(warning.contains("may keep 100.0 MiB"), "{warning}");
     grow_log(&client, 2).await?;
-    until_logged(&relay, r#""level":"ERROR","message":"the slot keeps "#).await;
+    relay
+        .wait_for_log(r#""level":"ERROR","message":"the slot keeps "#, LIMIT)
+        .await;
     // What was written meanwhile is confirmed within ten seconds, and then it is not the relay.
     let status = until_held_back(&relay).await;
     let by = &status["slot_held_back_by"];
@@ -99,7 +102,7 @@ async fn a_transaction_that_is_open_elsewhere_is_named_and_the_budget_warns_then
     })
     .await;
     until_little_is_kept(&relay).await;
-    until_logged(&relay, "again").await;
+    relay.wait_for_log("again", LIMIT).await;
     let said = relay.log_lines()?.concat();
     assert_eq!(said.matches("of log, and may keep").count(), 2, "{said}");
     Ok(())
@@ -121,7 +124,9 @@ async fn a_relay_that_is_behind_is_told_from_a_transaction_that_is_open() -> Res
     grow_log(&client, 4).await?;
     relay.expect_log("the slot keeps ");
     relay.expect_log("session ended: ");
-    let alarm = until_logged(&relay, r#""level":"ERROR","message":"the slot keeps "#).await;
+    let alarm = relay
+        .wait_for_log(r#""level":"ERROR","message":"the slot keeps "#, LIMIT)
+        .await;
     assert!(alarm.contains("the relay is behind by "), "{alarm}");
     let status = relay.status().await?;
     assert_eq!(status["slot_held_back_by"], Value::Null, "{status}");

@@ -4,7 +4,7 @@ use anyhow::Result;
 use e2e::{RelayProcess, Scenario};
 use postrider::local::Postgres;
 
-use super::{LIMIT, assert_proven, emit, ready_as, server, until_published, until_reason};
+use super::{LIMIT, assert_proven, emit, ready_as, server, until_published};
 
 /// The stream that runs goes on; the next connection is refused for `reason`.
 async fn assert_refused_next(
@@ -18,7 +18,9 @@ async fn assert_refused_next(
     assert_eq!(relay.status().await?["state"], "active");
     let end = "select pg_terminate_backend(pid) from pg_stat_replication";
     scenario.client().await?.execute(end, &[]).await?;
-    let status = until_reason(relay, reason).await;
+    let status = relay
+        .wait_for_status(reason, LIMIT, |it| it["reason"] == reason)
+        .await;
     assert_eq!(status["state"], "retrying", "{status}");
     Ok(())
 }

@@ -5,7 +5,7 @@ use e2e::{Observed, wait_until};
 
 use super::{
     Halt, LIMIT, Witness, assert_doctor_and_init_say, emit, grow_log, ready, server, slot,
-    start_anew, until_confirmed, until_logged, until_published,
+    start_anew, until_confirmed, until_published,
 };
 
 /// F14. Between two runs, since a slot in use cannot be advanced.
@@ -87,7 +87,9 @@ async fn a_slot_that_loses_its_log_is_named_before_and_halts_then() -> Result<()
         status["slot_wal_budget_share"].as_f64() > Some(1.0),
         "{status}"
     );
-    let alarm = until_logged(&relay, r#""level":"ERROR","message":"the slot keeps "#).await;
+    let alarm = relay
+        .wait_for_log(r#""level":"ERROR","message":"the slot keeps "#, LIMIT)
+        .await;
     assert!(
         alarm.contains("deploy/runbook.md#retained-wal-grows"),
         "{alarm}"

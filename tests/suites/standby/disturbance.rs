@@ -9,16 +9,16 @@ async fn come_and_go(name: &str, standbys: usize) -> Result<()> {
     let scenario = ready(name).await?;
     let mut active = start_active(&scenario).await?;
     let workload = write(&scenario).await?;
-    until_events_flow(&active).await?;
+    active.wait_for_more_events(LIMIT).await;
     let before = active.status().await?;
     let begun = Instant::now();
     for _ in 0..standbys {
         let mut standby = scenario.start_relay()?;
-        until_logged(&standby, STANDBY).await;
+        standby.wait_for_log(STANDBY, LIMIT).await;
         standby.kill()?;
     }
     eprintln!("{name}: {standbys} standbys in {:.1?}", begun.elapsed());
-    until_events_flow(&active).await?;
+    active.wait_for_more_events(LIMIT).await;
     let after = active.wait_for_state("active", LIMIT).await?;
     assert_eq!(before["since"], after["since"], "{after}");
     assert_eq!(after["last_error"], before["last_error"], "{after}");

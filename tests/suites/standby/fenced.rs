@@ -33,7 +33,7 @@ async fn a_relay_that_is_fenced_between_any_two_calls_begins_anew_and_doubles_no
         assert_eq!(relay.wait_exit(LIMIT).await?.code(), Some(0));
     }
     let last = start_active(&scenario).await?;
-    until_events_flow(&last).await?;
+    last.wait_for_more_events(LIMIT).await;
     let written = workload.stop().await?;
     assert_proven(&scenario, written).await?;
     // A first session may be fenced before it has written any event.
@@ -73,6 +73,6 @@ async fn fence_at(scenario: &Scenario, window: Failpoint, hits: &Path) -> Result
     assert!(again < AGAIN, "{again:?}");
     let status = relay.status().await?;
     assert_eq!(status["last_error"]["reason"], "fenced", "{status}");
-    until_events_flow(&relay).await?;
+    relay.wait_for_more_events(LIMIT).await;
     Ok(relay)
 }

@@ -43,7 +43,7 @@ async fn freeze_before_a_commit(name: &str, at_least: Duration) -> Result<()> {
     )
     .await;
     continue_frozen(&mut first).await?;
-    until_events_flow(&second).await?;
+    second.wait_for_more_events(LIMIT).await;
     let written = workload.stop().await?;
     assert_proven(&scenario, written).await?;
     let epochs = assert_each_wrote_before_its_successor(&scenario).await?;
@@ -70,7 +70,7 @@ async fn freeze_in_turn(name: &str, turns: usize) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..turns {
         active.expect_log("session ended");
-        until_events_flow(&active).await?;
+        active.wait_for_more_events(LIMIT).await;
         let before = published(&standby).await?;
         active.process().pause()?;
         times.push(until_published(&standby, before, EVENTS, Instant::now()).await);

@@ -35,7 +35,7 @@ async fn kill_again_and_again(name: &str, kills: usize) -> Result<()> {
     for _ in 0..kills {
         let standby = start_standby(&scenario).await?;
         until_settled(&standby).await;
-        until_events_flow(&active).await?;
+        active.wait_for_more_events(LIMIT).await;
         let killed = Instant::now();
         active.kill()?;
         times.push(until_published(&standby, 0, 1, killed).await);
@@ -70,7 +70,7 @@ async fn replace_again_and_again(name: &str, replacements: usize) -> Result<()> 
     let workload = write(&scenario).await?;
     for _ in 0..replacements {
         let new = start_standby(&scenario).await?;
-        until_events_flow(&old).await?;
+        old.wait_for_more_events(LIMIT).await;
         old.terminate()?;
         let exit = old.wait_exit(LIMIT).await?;
         assert_eq!(exit.code(), Some(0));
