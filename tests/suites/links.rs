@@ -13,13 +13,13 @@ use e2e::{
 };
 use postrider::local::Stack;
 
-const LIMIT: Duration = Duration::from_mins(1);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// From the last record on: the relay may be in its longest pause.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An initialised scenario.
-async fn ready(stack: &Stack, name: &str) -> Result<Scenario> {
+pub(super) async fn ready(stack: &Stack, name: &str) -> Result<Scenario> {
     let scenario = Scenario::on(stack, name).await?;
     scenario.create_topic(AGGREGATE_TYPE, 3).await?;
     register_contract(&stack.registry).await?;
@@ -36,7 +36,7 @@ fn to_postgres(stack: &Stack, scenario: &mut Scenario) -> Result<Proxy> {
 }
 
 /// Writers that go on until they are stopped, or for some transactions each.
-async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workload> {
+pub(super) async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workload> {
     let options = WorkloadOptions {
         sessions: 2,
         rate: 5,
@@ -47,7 +47,11 @@ async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workloa
     Workload::start(&scenario.pool().await?, options).await
 }
 
-async fn assert_proven(stack: &Stack, scenario: &Scenario, written: Written) -> Result<()> {
+pub(super) async fn assert_proven(
+    stack: &Stack,
+    scenario: &Scenario,
+    written: Written,
+) -> Result<()> {
     let report = judge(stack, scenario, PATIENCE).await?;
     assert!(report.passed(), "{report}");
     assert_eq!(report.committed, written.committed, "{report}");
@@ -55,7 +59,7 @@ async fn assert_proven(stack: &Stack, scenario: &Scenario, written: Written) -> 
 }
 
 /// Waits until the relay has published more than when this was called.
-async fn until_events_flow(relay: &RelayProcess) {
+pub(super) async fn until_events_flow(relay: &RelayProcess) {
     let published =
         async || Ok::<_, anyhow::Error>(relay.status().await?["events_published"].as_u64());
     // A relay that has just been started does not answer yet.
@@ -67,7 +71,7 @@ async fn until_events_flow(relay: &RelayProcess) {
     .await;
 }
 
-async fn until_logged(relay: &RelayProcess, text: &str, limit: Duration) {
+pub(super) async fn until_logged(relay: &RelayProcess, text: &str, limit: Duration) {
     wait_until(text, limit, async || match relay.log_lines() {
         Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(()),
         seen => Observed::NotYet(seen),

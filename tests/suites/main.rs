@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod brokers;
 mod chaos;
 mod commands;
 mod contracts;

@@ -97,6 +97,12 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// What an earlier session of this relay left open cannot be aborted.
+    #[error("Kafka does not finish the last transaction of {transactional_id:?}")]
+    TransactionUnfinished {
+        /// Whose.
+        transactional_id: String,
+    },
     /// The acknowledgements took longer than a transaction may.
     #[error("Kafka did not acknowledge a batch within {seconds} s")]
     TooSlow {
@@ -245,6 +251,7 @@ impl Classify for Error {
             Self::Unreachable { .. }
             | Self::NotAcknowledged { .. }
             | Self::Transaction { .. }
+            | Self::TransactionUnfinished { .. }
             | Self::TooSlow { .. }
             | Self::ProgressUnreadable { .. }
             | Self::CreateTopic { .. }
@@ -287,6 +294,9 @@ impl Classify for Error {
             Self::NotAcknowledged { .. } | Self::Transaction { .. } | Self::TooSlow { .. } => {
                 "see that the brokers are healthy; nothing is lost, the relay tries again".to_owned()
             }
+            Self::TransactionUnfinished { .. } => {
+                "see which partitions lack a leader or copies in step (kafka-topics.sh --describe --under-min-isr-partitions); Kafka finishes it once it can write to all of them, and the relay goes on by itself".to_owned()
+            }
             Self::ProgressMissing { .. } => {
                 "run `postrider init` when this outbox has never run; else restore the topic, or run `postrider adopt`".to_owned()
             }
@@ -323,6 +333,7 @@ impl Classify for Error {
             Self::RecordRefused { .. } => "record_refused",
             Self::NotAcknowledged { .. } => "not_acknowledged",
             Self::Transaction { .. } => "kafka_transaction",
+            Self::TransactionUnfinished { .. } => "transaction_unfinished",
             Self::TooSlow { .. } => "kafka_too_slow",
             Self::ProgressMissing { .. } => "progress_missing",
             Self::ProgressInitialising { .. } => "progress_initialising",
