@@ -44,7 +44,7 @@ pub use secured::{
     KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
     write_identity,
 };
-pub use stack::{cluster, own_stack, register, shared_stack, stack_behind_proxy};
+pub use stack::{cluster, own_stack, own_stack_with, register, shared_stack, stack_behind_proxy};
 pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{

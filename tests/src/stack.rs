@@ -35,7 +35,16 @@ pub async fn shared_stack() -> Result<&'static Stack> {
 ///
 /// A server that could not be started.
 pub async fn own_stack() -> Result<Stack> {
-    start(KafkaOptions::default()).await
+    own_stack_with(KafkaOptions::default()).await
+}
+
+/// The same, with a Kafka of the test's making.
+///
+/// # Errors
+///
+/// As [`own_stack`].
+pub async fn own_stack_with(kafka: KafkaOptions) -> Result<Stack> {
+    start(kafka).await
 }
 
 /// A stack for one test, and a way to its Kafka on which the test decides what passes. What the

@@ -1,6 +1,7 @@
 //! Links that fail while both of their ends live: cut, silent, slow, or deaf in one direction.
 
 mod kafka;
+mod late;
 mod postgres;
 mod registry;
 

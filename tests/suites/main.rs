@@ -1,5 +1,6 @@
 //! End-to-end tests, one module per failure family.
 
+mod backpressure;
 mod bad_input;
 mod bench;
 mod brokers;
@@ -30,3 +31,4 @@ mod sql;
 mod standby;
 mod topics;
 mod traces;
+mod transactions;

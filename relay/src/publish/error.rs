@@ -97,6 +97,9 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// A commit succeeded, and may have been sent twice: the first may still arrive.
+    #[error("the connection to Kafka broke during a commit, which was repeated")]
+    CommitRepeated,
     /// What an earlier session of this relay left open cannot be aborted.
     #[error("Kafka does not finish the last transaction of {transactional_id:?}")]
     TransactionUnfinished {
@@ -251,6 +254,7 @@ impl Classify for Error {
             Self::Unreachable { .. }
             | Self::NotAcknowledged { .. }
             | Self::Transaction { .. }
+            | Self::CommitRepeated
             | Self::TransactionUnfinished { .. }
             | Self::TooSlow { .. }
             | Self::ProgressUnreadable { .. }
@@ -294,6 +298,9 @@ impl Classify for Error {
             Self::NotAcknowledged { .. } | Self::Transaction { .. } | Self::TooSlow { .. } => {
                 "see that the brokers are healthy; nothing is lost, the relay tries again".to_owned()
             }
+            Self::CommitRepeated => {
+                "nothing; a new session begins, which the late commit cannot meet".to_owned()
+            }
             Self::TransactionUnfinished { .. } => {
                 "see which partitions lack a leader or copies in step (kafka-topics.sh --describe --under-min-isr-partitions); Kafka finishes it once it can write to all of them, and the relay goes on by itself".to_owned()
             }
@@ -333,6 +340,7 @@ impl Classify for Error {
             Self::RecordRefused { .. } => "record_refused",
             Self::NotAcknowledged { .. } => "not_acknowledged",
             Self::Transaction { .. } => "kafka_transaction",
+            Self::CommitRepeated => "commit_repeated",
             Self::TransactionUnfinished { .. } => "transaction_unfinished",
             Self::TooSlow { .. } => "kafka_too_slow",
             Self::ProgressMissing { .. } => "progress_missing",

@@ -1,0 +1,3 @@
+//! Transactions that Kafka has forgotten, and those that somebody has forgotten in Kafka.
+
+mod expired;
