@@ -63,7 +63,7 @@ pub fn abort(bootstrap_servers: &str, topic: &str, record: (&str, &str)) -> Resu
 }
 
 /// Sends a record of key and value in a transaction, and leaves it open when the broker has the
-/// record.
+/// record, for as long as a broker allows (15 minutes).
 ///
 /// # Errors
 ///
@@ -81,6 +81,7 @@ pub fn open_transaction(
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
         .set("transactional.id", transactional_id)
+        .set("transaction.timeout.ms", "900000")
         .create()?;
     producer.init_transactions(FLUSH_LIMIT)?;
     producer.begin_transaction()?;

@@ -204,7 +204,13 @@ impl Error {
                 source,
             },
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Self::NotAuthorized {
-                what: format!("writing to topic {topic:?}"),
+                what: match source {
+                    // The transaction failed, for any of its topics.
+                    KafkaError::Transaction(_) => {
+                        format!("writing to topic {topic:?}, or to another of the same batch")
+                    }
+                    _ => format!("writing to topic {topic:?}"),
+                },
                 source,
             },
             Some(
@@ -214,6 +220,22 @@ impl Error {
             ) => Self::TopicMissing { topic },
             _ => Self::NotAcknowledged {
                 event_id,
+                topic,
+                source,
+            },
+        }
+    }
+
+    /// Tells what a failed delivery of the progress record means.
+    pub(super) fn from_progress(topic: &str, source: KafkaError) -> Self {
+        let topic = topic.to_owned();
+        match source.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Self::NotAuthorized {
+                what: format!("writing to topic {topic:?}"),
+                source,
+            },
+            _ => Self::NotAcknowledged {
+                event_id: Uuid::nil(),
                 topic,
                 source,
             },

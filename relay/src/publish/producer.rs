@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use uuid::Uuid;
 
 use super::client_config::retry_backoff;
 use super::context::Deliveries;
@@ -337,13 +336,26 @@ impl Producer {
         if let Some((code, _)) = self.producer.client().fatal_error() {
             return self.failed("produce", KafkaError::Global(code));
         }
+        let source = self.cause(source);
         match record {
             Some(record) => Error::from_delivery(record, source),
-            None => Error::NotAcknowledged {
-                event_id: Uuid::nil(),
-                topic: self.progress_topic.clone(),
-                source,
-            },
+            None => Error::from_progress(&self.progress_topic, source),
+        }
+    }
+
+    /// When a transaction fails, librdkafka only tells its records that they are not sent. Why, it
+    /// tells whoever wants to begin another.
+    fn cause(&self, source: KafkaError) -> KafkaError {
+        let is_purged = matches!(
+            source.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+        );
+        if self.mode != DeliveryMode::ExactlyOnce || !is_purged {
+            return source;
+        }
+        match self.producer.begin_transaction() {
+            Err(cause) if cause.rdkafka_error_code() != Some(RDKafkaErrorCode::State) => cause,
+            _ => source,
         }
     }
 

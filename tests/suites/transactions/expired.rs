@@ -66,6 +66,11 @@ async fn a_relay_that_kafka_has_forgotten_begins_anew_by_itself() -> Result<()> 
         let workload = write(&scenario, Some(10)).await?;
         until_events_flow(&relay).await;
         written.committed += workload.finish().await?.committed;
+        if !is_restarted {
+            let status = relay.status().await?;
+            let error = status["last_error"]["error"].as_str().unwrap_or_default();
+            assert!(error.contains("not currently assigned"), "{status}");
+        }
     }
     assert_proven(&stack, &scenario, written).await
 }
