@@ -63,7 +63,7 @@ pub fn abort(bootstrap_servers: &str, topic: &str, record: (&str, &str)) -> Resu
 }
 
 /// Sends a record of key and value in a transaction, and leaves it open when the broker has the
-/// record.
+/// record, for as long as a broker allows (15 minutes).
 ///
 /// # Errors
 ///
@@ -81,6 +81,7 @@ pub fn open_transaction(
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap_servers)
         .set("transactional.id", transactional_id)
+        .set("transaction.timeout.ms", "900000")
         .create()?;
     producer.init_transactions(FLUSH_LIMIT)?;
     producer.begin_transaction()?;
@@ -164,4 +165,47 @@ pub fn read_to_the_end(bootstrap_servers: &str, topic: &str) -> Result<Vec<Owned
         }
     }
     Ok(messages)
+}
+
+/// The node that leads a partition.
+///
+/// # Errors
+///
+/// The brokers do not answer, or there is no leader.
+pub fn leader(bootstrap_servers: &str, topic: &str, partition: i32) -> Result<i32> {
+    let producer = producer(bootstrap_servers)?;
+    let metadata = producer.client().fetch_metadata(Some(topic), POLL_LIMIT)?;
+    let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    let found = partitions.find(|found| found.id() == partition);
+    let leader = found.map_or(-1, MetadataPartition::leader);
+    if leader < 0 {
+        bail!("{topic}[{partition}] has no leader");
+    }
+    Ok(leader)
+}
+
+/// The node that decides over the transactions of `transactional_id`: it leads the partition of
+/// `__transaction_state` that the id's hash picks, as Java hashes a string
+/// (`TransactionStateManager.partitionFor`).
+///
+/// # Errors
+///
+/// As [`leader`].
+pub fn coordinator(bootstrap_servers: &str, transactional_id: &str) -> Result<i32> {
+    const TOPIC: &str = "__transaction_state";
+    let units = transactional_id.encode_utf16();
+    let hash = units.fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
+    let producer = producer(bootstrap_servers)?;
+    let metadata = producer.client().fetch_metadata(Some(TOPIC), POLL_LIMIT)?;
+    let partitions = metadata
+        .topics()
+        .iter()
+        .map(|topic| topic.partitions().len());
+    let partitions = i32::try_from(partitions.sum::<usize>())?;
+    if partitions == 0 {
+        bail!("there is no {TOPIC}");
+    }
+    leader(bootstrap_servers, TOPIC, (hash & i32::MAX) % partitions)
 }

@@ -27,7 +27,8 @@ mod workload;
 pub use batches::{WrittenBatch, batches};
 pub use collector::{ClosedCollector, Collector, text_attribute};
 pub use kafka_client::{
-    abort, add_partitions, fence, open_transaction, produce, producer, read_to_the_end,
+    abort, add_partitions, coordinator, fence, leader, open_transaction, produce, producer,
+    read_to_the_end,
 };
 pub use log_guard::unexpected_lines;
 pub use one_shot::OneShot;
@@ -43,7 +44,9 @@ pub use secured::{
     KAFKA_PASSWORD, POSTGRES_PASSWORD, REGISTRY_PASSWORD, Secured, USER, secured_stack,
     write_identity,
 };
-pub use stack::{own_stack, register, shared_stack, stack_behind_proxy, stack_with};
+pub use stack::{
+    cluster, own_stack, own_stack_of, own_stack_with, register, shared_stack, stack_behind_proxy,
+};
 pub use tls_front::{DOWNGRADE, TlsFront};
 pub use wait::{Observed, wait_until};
 pub use workload::{

@@ -42,6 +42,9 @@ struct Rules {
     slice: Option<usize>,
     delay: Duration,
     answers: Answers,
+    requests: Requests,
+    /// Who waits for the answer to the held request is told that none will come.
+    hangs_up: bool,
 }
 
 /// What becomes of what a server says.
@@ -52,6 +55,21 @@ enum Answers {
     Drop,
     /// Dropped from the request on for which this is true.
     DropFrom(fn(&[u8]) -> bool),
+    /// The next request to write records to Kafka is answered with this error.
+    Refuse(i16),
+    /// The answer to this request is.
+    RefuseTo(requests::Asked, i16),
+}
+
+/// What becomes of what a client says.
+#[derive(Debug, Clone, Copy, Default)]
+enum Requests {
+    #[default]
+    Pass,
+    /// The first for which this is true is held, with all that follows it on its connection.
+    HoldFrom(fn(&[u8]) -> bool),
+    /// The connection of this number holds its requests.
+    Hold(usize),
 }
 
 #[derive(Debug)]
@@ -162,9 +180,44 @@ impl Proxy {
         self.change(|rules| rules.answers = Answers::DropFrom(is_it));
     }
 
+    /// Puts an error of Kafka in the answer to the next request to write records. The broker has
+    /// written them; what it would answer without a reason is not to be had otherwise.
+    pub fn refuse_records(&self, error: i16) {
+        self.change(|rules| rules.answers = Answers::Refuse(error));
+    }
+
+    /// Whether the answer of [`Proxy::refuse_records`] is still to be given.
+    pub fn refuses_records(&self) -> bool {
+        let answers = self.shared.rules.borrow().answers;
+        matches!(answers, Answers::Refuse(_) | Answers::RefuseTo(..))
+    }
+
     /// Whether answers are dropped at this moment.
     pub fn drops_answers(&self) -> bool {
         matches!(self.shared.rules.borrow().answers, Answers::Drop)
+    }
+
+    /// Holds the next request for which `is_it` is true, as a network does that delivers late. Other
+    /// connections, and what the server says, pass. If the client gives its connection up, the server
+    /// hears the request all the same: in [`Proxy::deliver`].
+    pub fn hold_from(&self, is_it: fn(&[u8]) -> bool) {
+        self.change(|rules| rules.requests = Requests::HoldFrom(is_it));
+    }
+
+    /// Whether a request is held at this moment.
+    pub fn holds_request(&self) -> bool {
+        matches!(self.shared.rules.borrow().requests, Requests::Hold(_))
+    }
+
+    /// Tells the client of the held request that its connection is gone. The server hears nothing of
+    /// that.
+    pub fn hang_up(&self) {
+        self.change(|rules| rules.hangs_up = true);
+    }
+
+    /// Lets the held request go on to the server.
+    pub fn deliver(&self) {
+        self.change(|rules| rules.requests = Requests::Pass);
     }
 
     /// Forwards everything again. A connection that has lost bytes is reset.

@@ -4,13 +4,16 @@ use anyhow::Result;
 use postrider::local::{
     KafkaOptions, Listener, PostgresOptions, Registry, Release, Stack, StackOptions, port,
 };
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::proxy::Proxy;
 
 /// Every scenario on the shared server has a replication slot and a connection or two that stay
 /// until the end of the test binary.
 const SLOTS: &str = "200";
+
+/// Three virtual machines take 1 GB then.
+const CLUSTER_HEAP_MEGABYTES: u32 = 256;
 
 /// The stack of this test binary, started by the first test that asks.
 ///
@@ -32,7 +35,16 @@ pub async fn shared_stack() -> Result<&'static Stack> {
 ///
 /// A server that could not be started.
 pub async fn own_stack() -> Result<Stack> {
-    start(KafkaOptions::default(), None).await
+    own_stack_with(KafkaOptions::default()).await
+}
+
+/// The same, with a Kafka of the test's making.
+///
+/// # Errors
+///
+/// As [`own_stack`].
+pub async fn own_stack_with(kafka: KafkaOptions) -> Result<Stack> {
+    start(kafka, None).await
 }
 
 /// The same with another PostgreSQL than the installed one.
@@ -40,7 +52,7 @@ pub async fn own_stack() -> Result<Stack> {
 /// # Errors
 ///
 /// As [`own_stack`]; a release that cannot be fetched.
-pub async fn stack_with(release: Release) -> Result<Stack> {
+pub async fn own_stack_of(release: Release) -> Result<Stack> {
     start(KafkaOptions::default(), Some(release)).await
 }
 
@@ -58,6 +70,32 @@ pub async fn stack_behind_proxy() -> Result<(Stack, Proxy)> {
         ..KafkaOptions::default()
     };
     Ok((start(kafka, None).await?, proxy))
+}
+
+/// A stack with three brokers, which the tests of this binary have one after the other: each may
+/// kill and pause some, and finds all of them running.
+///
+/// # Errors
+///
+/// As [`own_stack`].
+pub async fn cluster() -> Result<MutexGuard<'static, Stack>> {
+    static CLUSTER: OnceCell<Mutex<Stack>> = OnceCell::const_new();
+    let start = async || {
+        let kafka = KafkaOptions {
+            nodes: 3,
+            heap_megabytes: CLUSTER_HEAP_MEGABYTES,
+            ..KafkaOptions::default()
+        };
+        Ok::<_, anyhow::Error>(Mutex::new(start(kafka, None).await?))
+    };
+    let mut stack = CLUSTER.get_or_try_init(start).await?.lock().await;
+    for node in stack.kafka.nodes_mut() {
+        if node.process_mut().exit_status()?.is_some() {
+            node.restart().await?;
+        }
+        node.process_mut().resume()?;
+    }
+    Ok(stack)
 }
 
 async fn start(kafka: KafkaOptions, release: Option<Release>) -> Result<Stack> {

@@ -1,6 +1,7 @@
 //! Links that fail while both of their ends live: cut, silent, slow, or deaf in one direction.
 
 mod kafka;
+mod late;
 mod postgres;
 mod registry;
 
@@ -8,18 +9,18 @@ use std::time::Duration;
 
 use anyhow::Result;
 use e2e::{
-    AGGREGATE_TYPE, Observed, Proxy, RelayProcess, Scenario, Workload, WorkloadOptions, Written,
-    judge, register_contract, wait_until,
+    AGGREGATE_TYPE, Observed, Proxy, Scenario, Workload, WorkloadOptions, Written, judge,
+    register_contract, wait_until,
 };
 use postrider::local::Stack;
 
-const LIMIT: Duration = Duration::from_mins(1);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// From the last record on: the relay may be in its longest pause.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An initialised scenario.
-async fn ready(stack: &Stack, name: &str) -> Result<Scenario> {
+pub(super) async fn ready(stack: &Stack, name: &str) -> Result<Scenario> {
     let scenario = Scenario::on(stack, name).await?;
     scenario.create_topic(AGGREGATE_TYPE, 3).await?;
     register_contract(&stack.registry).await?;
@@ -36,7 +37,7 @@ fn to_postgres(stack: &Stack, scenario: &mut Scenario) -> Result<Proxy> {
 }
 
 /// Writers that go on until they are stopped, or for some transactions each.
-async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workload> {
+pub(super) async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workload> {
     let options = WorkloadOptions {
         sessions: 2,
         rate: 5,
@@ -47,32 +48,15 @@ async fn write(scenario: &Scenario, transactions: Option<u64>) -> Result<Workloa
     Workload::start(&scenario.pool().await?, options).await
 }
 
-async fn assert_proven(stack: &Stack, scenario: &Scenario, written: Written) -> Result<()> {
+pub(super) async fn assert_proven(
+    stack: &Stack,
+    scenario: &Scenario,
+    written: Written,
+) -> Result<()> {
     let report = judge(stack, scenario, PATIENCE).await?;
     assert!(report.passed(), "{report}");
     assert_eq!(report.committed, written.committed, "{report}");
     Ok(())
-}
-
-/// Waits until the relay has published more than when this was called.
-async fn until_events_flow(relay: &RelayProcess) {
-    let published =
-        async || Ok::<_, anyhow::Error>(relay.status().await?["events_published"].as_u64());
-    // A relay that has just been started does not answer yet.
-    let before = published().await.ok().flatten().unwrap_or_default();
-    wait_until("events flow", LIMIT, async || match published().await {
-        Ok(Some(now)) if now > before => Observed::Reached(()),
-        seen => Observed::NotYet(seen),
-    })
-    .await;
-}
-
-async fn until_logged(relay: &RelayProcess, text: &str, limit: Duration) {
-    wait_until(text, limit, async || match relay.log_lines() {
-        Ok(lines) if lines.iter().any(|line| line.contains(text)) => Observed::Reached(()),
-        seen => Observed::NotYet(seen),
-    })
-    .await;
 }
 
 /// Waits until one walsender of the slot has lived for so long.

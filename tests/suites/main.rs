@@ -1,7 +1,9 @@
 //! End-to-end tests, one module per failure family.
 
+mod backpressure;
 mod bad_input;
 mod bench;
+mod brokers;
 mod chaos;
 mod commands;
 mod contracts;
@@ -31,4 +33,5 @@ mod sql;
 mod standby;
 mod topics;
 mod traces;
+mod transactions;
 mod versions;

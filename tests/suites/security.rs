@@ -4,6 +4,7 @@
 mod kafka;
 mod postgres;
 mod registry;
+mod rights;
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::needs::Needs;
-use super::{Finding, System, limits, topics};
+use super::{Finding, System, limits, stable, topics};
 use crate::pipeline::Settings;
 use crate::publish::{self, Cluster, CommittedProgress, Patience, ProgressReader};
 
@@ -39,6 +39,7 @@ pub(super) async fn examine(settings: &Settings, needs: &Needs) -> Examined {
             let recorded = recorded.map_or(&none, |found| &found.record.get().partition_counts);
             findings.extend(topics::examine(settings, needs, &cluster, recorded));
             findings.extend(limits::examine(settings, needs, &cluster).await);
+            findings.extend(stable::examine(settings, needs, &cluster).await);
             progress
         }
         Err(error) => {

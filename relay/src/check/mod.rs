@@ -11,6 +11,7 @@ mod kafka;
 mod limits;
 mod needs;
 mod registry;
+mod stable;
 mod topics;
 
 pub use finding::{Finding, Report, Severity, System};

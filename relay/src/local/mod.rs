@@ -26,7 +26,7 @@ pub(crate) use artifacts::has_kafka;
 pub use error::Error;
 pub(crate) use folder::Folder;
 pub use http::{Registered, http_client};
-pub use kafka::{Kafka, KafkaOptions, Listener, create_topic, delete_topic};
+pub use kafka::{Kafka, KafkaOptions, Listener, Node, create_topic, delete_topic};
 pub(crate) use kafka::{event_id, reader};
 pub use postgres::{Postgres, PostgresOptions, Release, SUPERUSER, StopMode, quote_identifier};
 pub use registry::{Registry, RegistryOptions};

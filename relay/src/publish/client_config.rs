@@ -4,7 +4,10 @@
 //! exactly-once delivery stands on: such a contradiction is an error that names both.
 //! Source: <https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md>.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
@@ -18,8 +21,11 @@ pub const TRANSACTION_TIMEOUT_MILLIS: u32 = 20_000;
 /// (`transaction.max.timeout.ms`) unless it was told otherwise.
 const ONE_BY_ONE_TRANSACTION_TIMEOUT_MILLIS: u32 = 120_000;
 
+/// librdkafka's default of `retry.backoff.ms`.
+const RETRY_BACKOFF_MILLIS: u64 = 100;
+
 /// Options that the relay sets itself, with the key that decides them.
-const OWNED: [(&str, &str); 27] = [
+const OWNED: [(&str, &str); 28] = [
     ("bootstrap.servers", "kafka.bootstrap_servers"),
     ("metadata.broker.list", "kafka.bootstrap_servers"),
     ("client.id", "name"),
@@ -45,6 +51,7 @@ const OWNED: [(&str, &str); 27] = [
     ("delivery.timeout.ms", EXACTLY_ONCE),
     ("isolation.level", EXACTLY_ONCE),
     ("delivery.report.only.error", EXACTLY_ONCE),
+    ("log.connection.close", EXACTLY_ONCE),
     ("partitioner", "the relay, as Java clients do"),
     ("enable.partition.eof", "the relay"),
 ];
@@ -163,7 +170,19 @@ pub fn transactional_producer(
         "transaction.timeout.ms",
         TRANSACTION_TIMEOUT_MILLIS.to_string(),
     );
+    // Whatever is shown of it: the publisher learns from librdkafka's log that a connection broke
+    // under a commit.
+    if (options.log_level as i32) < RDKafkaLogLevel::Info as i32 {
+        options.set_log_level(RDKafkaLogLevel::Info);
+    }
     options
+}
+
+/// After how long librdkafka repeats a request, its jitter of a fifth not counted.
+pub(super) fn retry_backoff(producer: &ClientConfig) -> Duration {
+    let set = producer.get("retry.backoff.ms");
+    let millis = set.and_then(|millis| millis.parse().ok());
+    Duration::from_millis(millis.unwrap_or(RETRY_BACKOFF_MILLIS))
 }
 
 /// The options of a producer without transactions.

@@ -1,7 +1,7 @@
 //! What librdkafka tells the producer: acknowledgements and errors.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -16,6 +16,7 @@ pub(super) struct Deliveries {
     acknowledged: AtomicUsize,
     /// Index of the record in its batch, and why.
     first_failure: Mutex<Option<(usize, KafkaError)>>,
+    has_lost_coordinator: AtomicBool,
     last_error: LastError,
 }
 
@@ -42,6 +43,11 @@ impl Deliveries {
             .clone()
     }
 
+    /// Whether the connection to the transaction coordinator broke, or a request on it was given up.
+    pub(super) fn has_lost_coordinator(&self) -> bool {
+        self.has_lost_coordinator.load(Ordering::Relaxed)
+    }
+
     /// The last error that belongs to no record.
     pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.last_error.get()
@@ -50,6 +56,9 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if ["FAIL", "REQTMOUT"].contains(&facility) && message.contains("TxnCoordinator") {
+            self.has_lost_coordinator.store(true, Ordering::Relaxed);
+        }
         log(level, facility, message);
     }
 

@@ -97,6 +97,15 @@ pub enum Error {
         #[source]
         source: KafkaError,
     },
+    /// A commit succeeded, and may have been sent twice: the first may still arrive.
+    #[error("the connection to Kafka broke during a commit, which was repeated")]
+    CommitRepeated,
+    /// What an earlier session of this relay left open cannot be aborted.
+    #[error("Kafka does not finish the last transaction of {transactional_id:?}")]
+    TransactionUnfinished {
+        /// Whose.
+        transactional_id: String,
+    },
     /// The acknowledgements took longer than a transaction may.
     #[error("Kafka did not acknowledge a batch within {seconds} s")]
     TooSlow {
@@ -195,7 +204,13 @@ impl Error {
                 source,
             },
             Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Self::NotAuthorized {
-                what: format!("writing to topic {topic:?}"),
+                what: match source {
+                    // The transaction failed, for any of its topics.
+                    KafkaError::Transaction(_) => {
+                        format!("writing to topic {topic:?}, or to another of the same batch")
+                    }
+                    _ => format!("writing to topic {topic:?}"),
+                },
                 source,
             },
             Some(
@@ -205,6 +220,22 @@ impl Error {
             ) => Self::TopicMissing { topic },
             _ => Self::NotAcknowledged {
                 event_id,
+                topic,
+                source,
+            },
+        }
+    }
+
+    /// Tells what a failed delivery of the progress record means.
+    pub(super) fn from_progress(topic: &str, source: KafkaError) -> Self {
+        let topic = topic.to_owned();
+        match source.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Self::NotAuthorized {
+                what: format!("writing to topic {topic:?}"),
+                source,
+            },
+            _ => Self::NotAcknowledged {
+                event_id: Uuid::nil(),
                 topic,
                 source,
             },
@@ -245,6 +276,8 @@ impl Classify for Error {
             Self::Unreachable { .. }
             | Self::NotAcknowledged { .. }
             | Self::Transaction { .. }
+            | Self::CommitRepeated
+            | Self::TransactionUnfinished { .. }
             | Self::TooSlow { .. }
             | Self::ProgressUnreadable { .. }
             | Self::CreateTopic { .. }
@@ -287,6 +320,12 @@ impl Classify for Error {
             Self::NotAcknowledged { .. } | Self::Transaction { .. } | Self::TooSlow { .. } => {
                 "see that the brokers are healthy; nothing is lost, the relay tries again".to_owned()
             }
+            Self::CommitRepeated => {
+                "nothing; a new session begins, which the late commit cannot meet".to_owned()
+            }
+            Self::TransactionUnfinished { .. } => {
+                "see which partitions lack a leader or copies in step (kafka-topics.sh --describe --under-min-isr-partitions); Kafka finishes it once it can write to all of them, and the relay goes on by itself".to_owned()
+            }
             Self::ProgressMissing { .. } => {
                 "run `postrider init` when this outbox has never run; else restore the topic, or run `postrider adopt`".to_owned()
             }
@@ -323,6 +362,8 @@ impl Classify for Error {
             Self::RecordRefused { .. } => "record_refused",
             Self::NotAcknowledged { .. } => "not_acknowledged",
             Self::Transaction { .. } => "kafka_transaction",
+            Self::CommitRepeated => "commit_repeated",
+            Self::TransactionUnfinished { .. } => "transaction_unfinished",
             Self::TooSlow { .. } => "kafka_too_slow",
             Self::ProgressMissing { .. } => "progress_missing",
             Self::ProgressInitialising { .. } => "progress_initialising",

@@ -3,13 +3,14 @@
 
 mod connect;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use uuid::Uuid;
 
+use super::client_config::retry_backoff;
 use super::context::Deliveries;
 use super::patience::Patience;
 use super::progress::{CommittedProgress, Progress};
@@ -34,6 +35,10 @@ const ONE_BY_ONE_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// Longest `commit_transaction`: a slower one has an unknown outcome and ends the session.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What librdkafka said during a commit is read for so long. The queue is empty then: it was read
+/// until the commit began.
+const EVENTS_TURN: Duration = Duration::from_millis(10);
 
 /// Acknowledgements are looked after once in so many records, so that the queue stays short.
 const POLL_EVERY_RECORDS: usize = 1_024;
@@ -62,7 +67,8 @@ const HEADERS_USUAL: usize = 6;
 /// `at_least_once` itself has no id, and nothing shuts it out.
 ///
 /// Invariant: after any error it is dropped, never used again, because the outcome of what it was
-/// doing is unknown (`suites::chaos`).
+/// doing is unknown (`suites::chaos`); and also after a commit that may have been sent twice
+/// (`suites::links::late::a_commit_that_was_repeated_and_then_arrives_tears_nothing`).
 pub struct Producer {
     producer: BaseProducer<Deliveries>,
     mode: DeliveryMode,
@@ -70,6 +76,9 @@ pub struct Producer {
     progress_topic: String,
     kafka_cluster_id: String,
     acknowledgement_timeout: Duration,
+    /// No commit that took less was sent twice.
+    repetition_min: Duration,
+    has_repeated_commit: Cell<bool>,
     heart: Heart,
 }
 
@@ -94,6 +103,8 @@ impl Producer {
                 DeliveryMode::ExactlyOnce => TRANSACTION_STEP_TIMEOUT,
                 DeliveryMode::AtLeastOnce => ACKNOWLEDGEMENT_TIMEOUT,
             },
+            repetition_min: retry_backoff(&settings.transactional) / 2,
+            has_repeated_commit: Cell::new(false),
             heart,
         })
     }
@@ -115,6 +126,9 @@ impl Producer {
         batch: &Batch,
         mut progress: Progress,
     ) -> Result<CommittedProgress, Error> {
+        if self.has_repeated_commit.get() {
+            return Err(Error::CommitRepeated);
+        }
         progress.mode = self.mode;
         self.producer.context().begin_batch();
         match self.mode {
@@ -181,9 +195,23 @@ impl Producer {
 
     fn commit(&self) -> Result<(), Error> {
         self.heart.beat();
+        let begun = Instant::now();
         let committed = self.producer.commit_transaction(COMMIT_TIMEOUT);
         self.heart.beat();
-        committed.map_err(|error| self.failed("commit_transaction", error))
+        committed.map_err(|error| self.failed("commit_transaction", error))?;
+        if begun.elapsed() >= self.repetition_min {
+            self.look_for_repetition();
+        }
+        Ok(())
+    }
+
+    /// librdkafka repeats a commit when the connection breaks under it. Both carry the same epoch, so
+    /// the first, should it arrive late, would commit what the next transaction has written by then
+    /// (KAFKA-17754). This producer begins none: the next one has an epoch of its own.
+    fn look_for_repetition(&self) {
+        self.producer.poll(EVENTS_TURN);
+        let context = self.producer.context();
+        self.has_repeated_commit.set(context.has_lost_coordinator());
     }
 
     /// Waits while too many of the `produced` records are not acknowledged; then goes on only when
@@ -234,7 +262,8 @@ impl Producer {
         loop {
             match self.producer.send(enqueue) {
                 Ok(()) => return Ok(()),
-                // One thread enqueues, so waiting here keeps the order.
+                // One thread enqueues, so waiting here keeps the order
+                // (`suites::backpressure::a_producer_whose_queue_is_full_is_waited_for_and_nothing_overtakes`).
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     enqueue = again;
                     self.producer.poll(Duration::from_millis(1));
@@ -307,13 +336,26 @@ impl Producer {
         if let Some((code, _)) = self.producer.client().fatal_error() {
             return self.failed("produce", KafkaError::Global(code));
         }
+        let source = self.cause(source);
         match record {
             Some(record) => Error::from_delivery(record, source),
-            None => Error::NotAcknowledged {
-                event_id: Uuid::nil(),
-                topic: self.progress_topic.clone(),
-                source,
-            },
+            None => Error::from_progress(&self.progress_topic, source),
+        }
+    }
+
+    /// When a transaction fails, librdkafka only tells its records that they are not sent. Why, it
+    /// tells whoever wants to begin another.
+    fn cause(&self, source: KafkaError) -> KafkaError {
+        let is_purged = matches!(
+            source.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+        );
+        if self.mode != DeliveryMode::ExactlyOnce || !is_purged {
+            return source;
+        }
+        match self.producer.begin_transaction() {
+            Err(cause) if cause.rdkafka_error_code() != Some(RDKafkaErrorCode::State) => cause,
+            _ => source,
         }
     }
 

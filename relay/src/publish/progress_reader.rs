@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -11,7 +12,7 @@ use super::context::Reading;
 use super::patience::Patience;
 use super::progress::{CommittedProgress, Progress};
 use super::progress_topic::PARTITION;
-use super::{Error, Settings, partition_count};
+use super::{Error, Settings, partition_count, require_visible};
 use crate::runtime;
 
 /// Records read at a time, scanning backwards from the end. The last record is usually the second
@@ -24,6 +25,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// that a session can make it early and ask late.
 pub struct ProgressReader {
     topic: String,
+    options: ClientConfig,
     uncommitted: BaseConsumer<Reading>,
     committed: BaseConsumer<Reading>,
 }
@@ -34,6 +36,7 @@ impl ProgressReader {
         let reading = Reading::default;
         Ok(Self {
             topic: settings.progress_topic.clone(),
+            options: settings.uncommitted.clone(),
             uncommitted: settings
                 .uncommitted
                 .create_with_context(reading())
@@ -78,6 +81,7 @@ impl ProgressReader {
         // looks for it only once a second.
         match partition_count(self.committed.client(), topic, patience)? {
             None => {
+                require_visible(&self.options, topic, patience)?;
                 return Err(Error::ProgressMissing {
                     topic: topic.clone(),
                 });
@@ -94,6 +98,7 @@ impl ProgressReader {
             match consumer.fetch_watermarks(topic, PARTITION, Duration::from_secs(2)) {
                 Ok(watermarks) => return Ok(watermarks),
                 Err(error) => {
+                    require_allowed(topic, &error)?;
                     patience.go_on(
                         "reading the progress topic's end",
                         last_error(consumer, &error),
@@ -140,12 +145,24 @@ impl ProgressReader {
                     stuck.map_err(|_| unreadable(position))?;
                 }
                 Some(Err(error)) => {
+                    require_allowed(topic, &error)?;
                     patience.go_on("reading progress", last_error(consumer, &error))?;
                 }
                 None => patience.go_on("reading progress", consumer.context().last_error())?,
             }
         }
         Ok(values)
+    }
+}
+
+/// An error when `error` is that the relay may not read.
+fn require_allowed(topic: &str, error: &KafkaError) -> Result<(), Error> {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(Error::NotAuthorized {
+            what: format!("reading topic {topic:?}"),
+            source: error.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 

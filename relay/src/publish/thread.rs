@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::patience::Patience;
 use super::progress_topic::require_running;
-use super::{Batch, CommittedProgress, Error, Producer, Progress, ProgressReader, partition_count};
+use super::{
+    Batch, CommittedProgress, Error, Producer, Progress, ProgressReader, partition_count,
+    require_visible,
+};
 use crate::ack;
 use crate::config::DeliveryMode;
 use crate::failpoints::{self, Failpoint};
@@ -237,6 +240,12 @@ fn serve(
                 let patience = Patience::new(&settings.bootstrap_servers, stop, QUESTION_TIMEOUT)
                     .with_heart(heart);
                 let count = partition_count(producer.client(), &topic, &patience);
+                let count = count.and_then(|count| {
+                    if count.is_none() {
+                        require_visible(&settings.uncommitted, &topic, &patience)?;
+                    }
+                    Ok(count)
+                });
                 let _nobody_waits = reply.send(count);
             }
         }

@@ -109,6 +109,16 @@ pub fn partition_count<C: ClientContext>(
     Ok(cluster.topics.get(topic).map(|found| found.partitions))
 }
 
+/// An error when `topic`, which nobody sees among all, is hidden from the relay: it is no topic that is
+/// missing. `consumer` as for [`look`].
+pub fn require_visible(
+    consumer: &ClientConfig,
+    topic: &str,
+    patience: &Patience<'_>,
+) -> Result<(), Error> {
+    look(consumer, [topic], patience)?.require_visible(topic)
+}
+
 /// By how many partitions the keys of `topic` are mapped: as `recorded`, or as `found` where
 /// nothing is recorded yet.
 pub fn mapped_partitions(

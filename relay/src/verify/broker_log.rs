@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 
 use super::error::Error;
 use super::transactions::{Transactions, assign, parse_batches, parse_decisions};
-use crate::local::Kafka;
+use crate::local::{Kafka, Node};
 
 /// The tool that prints log segments.
 const DUMP_CLASS: &str = "kafka.tools.DumpLogSegments";
@@ -41,9 +41,10 @@ impl<'k> BrokerLog<'k> {
         }
     }
 
-    /// The log of a local broker.
+    /// The log of every node of a local cluster.
     pub fn of(kafka: &'k Kafka) -> Self {
-        Self::new(vec![kafka.log_dir()], move |arguments| {
+        let log_dirs = kafka.nodes().iter().map(Node::log_dir);
+        Self::new(log_dirs.collect(), move |arguments| {
             Box::pin(async move {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 let output = kafka.tool(DUMP_CLASS, &arguments, DUMP_LIMIT).await;

@@ -6,7 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use super::{Answers, End, Rules, Shared, Way};
+use super::requests::Asked;
+use super::{Answers, End, Requests, Rules, Shared, Way};
 
 /// What is read at a time.
 const PIECE_BYTES: usize = 16 << 10;
@@ -66,20 +67,24 @@ impl Connection {
         let mut piece = vec![0; PIECE_BYTES];
         let mut has_lost = false;
         loop {
-            let now = self.until_open(&mut rules, has_lost).await?;
+            let now = self.until_open(way, &mut rules, has_lost).await?;
+            if way == Way::ToClient && now.hangs_up && self.is_held(&now) {
+                return writer.shutdown().await.map_err(|_| End::Reset);
+            }
             let count = tokio::select! {
                 read = reader.read(&mut piece) => read.map_err(|_| End::Reset)?,
                 _ = rules.changed() => continue,
             };
             if count == 0 {
                 // What is held is held at its end too.
-                self.until_open(&mut rules, has_lost).await?;
+                self.until_open(way, &mut rules, has_lost).await?;
                 return writer.shutdown().await.map_err(|_| End::Reset);
             }
             self.listen(way, &piece[..count]);
+            self.refuse(way, &mut piece[..count]);
             let slice = now.slice.unwrap_or(PIECE_BYTES);
             for part in piece[..count].chunks(slice) {
-                let now = self.until_open(&mut rules, has_lost).await?;
+                let now = self.until_open(way, &mut rules, has_lost).await?;
                 // Even a sleep of nothing lasts a millisecond.
                 if !now.delay.is_zero() {
                     tokio::time::sleep(now.delay).await;
@@ -96,17 +101,25 @@ impl Connection {
     /// Waits while everything is held back; an end if the rules want one.
     async fn until_open(
         &self,
+        way: Way,
         rules: &mut tokio::sync::watch::Receiver<Rules>,
         has_lost: bool,
     ) -> Result<Rules, End> {
-        let is_open =
-            |rules: &Rules| self.number >= rules.held_below || self.number < rules.reset_below;
+        let is_open = |rules: &Rules| {
+            let is_held = way == Way::ToServer && self.is_held(rules);
+            self.number >= rules.held_below && !is_held || self.number < rules.reset_below
+        };
         let now = rules.wait_for(is_open).await.map_err(|_| End::Reset)?;
         let is_healed = has_lost && !matches!(now.answers, Answers::Drop);
         if self.number < now.reset_below || is_healed {
             return Err(End::Reset);
         }
         Ok(now.clone())
+    }
+
+    /// Whether a request of this connection is held.
+    fn is_held(&self, rules: &Rules) -> bool {
+        matches!(rules.requests, Requests::Hold(number) if number == self.number)
     }
 
     async fn write(&self, way: Way, part: &[u8], writer: &mut WriteHalf<'_>) -> Result<(), End> {
@@ -117,7 +130,8 @@ impl Connection {
         end.map_or(Ok(()), Err)
     }
 
-    /// Looks at what the client says: for who it is, and for the request whose answer is dropped.
+    /// Looks at what the client says: for who it is, for the request whose answer is dropped, and for
+    /// the one that is held.
     fn listen(&self, way: Way, piece: &[u8]) {
         if way == Way::ToClient {
             return;
@@ -130,6 +144,36 @@ impl Connection {
             .send_if_modified(|rules| match rules.answers {
                 Answers::DropFrom(is_it) if is_it(piece) => {
                     rules.answers = Answers::Drop;
+                    true
+                }
+                Answers::Refuse(error) => {
+                    let asked = Asked::to_write(self.number, piece);
+                    rules.answers = asked.map_or(rules.answers, |it| Answers::RefuseTo(it, error));
+                    asked.is_some()
+                }
+                _ => false,
+            });
+        self.shared
+            .rules
+            .send_if_modified(|rules| match rules.requests {
+                Requests::HoldFrom(is_it) if is_it(piece) => {
+                    rules.requests = Requests::Hold(self.number);
+                    true
+                }
+                _ => false,
+            });
+    }
+
+    /// Changes the answer to the request that is refused, if it is in `piece`.
+    fn refuse(&self, way: Way, piece: &mut [u8]) {
+        if way == Way::ToServer {
+            return;
+        }
+        self.shared
+            .rules
+            .send_if_modified(|rules| match rules.answers {
+                Answers::RefuseTo(asked, error) if asked.refuse(self.number, piece, error) => {
+                    rules.answers = Answers::Pass;
                     true
                 }
                 _ => false,

@@ -150,3 +150,27 @@ async fn a_dropped_answer_is_gone_and_its_connection_with_it() {
     );
     say(&mut connect(&proxy).await, "again").await;
 }
+
+#[tokio::test]
+async fn a_held_request_arrives_when_it_is_delivered_although_its_client_has_gone() {
+    let heard = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let proxy = Proxy::start(heard.local_addr().unwrap().port()).unwrap();
+    let mut stream = connect(&proxy).await;
+    let (server, _) = heard.accept().unwrap();
+    server.set_nonblocking(true).unwrap();
+    let mut server = TcpStream::from_std(server).unwrap();
+    stream.write_all(b"begin").await.unwrap();
+    assert_eq!(hear(&mut server, 5).await, "begin");
+
+    proxy.hold_from(|piece| piece == b"commit");
+    stream.write_all(b"commit").await.unwrap();
+    assert_silent(&mut server).await;
+    assert!(proxy.holds_request());
+    proxy.hang_up();
+    assert_eq!(end_of(&mut stream).await, (Vec::new(), None));
+    drop(stream);
+    assert_silent(&mut server).await;
+    proxy.deliver();
+    assert_eq!(hear(&mut server, 6).await, "commit");
+    assert!(!proxy.holds_request());
+}

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use e2e::{Observed, Proxy, Scenario, ends_transaction, produces, stack_behind_proxy, wait_until};
+use e2e::{
+    Observed, Proxy, Scenario, Written, ends_transaction, judge_with, produces, stack_behind_proxy,
+    wait_until,
+};
+use postrider::local::Stack;
 use tokio_postgres::types::PgLsn;
 
-use super::{LIMIT, assert_proven, ready, until_events_flow, until_walsender_is, write};
+use super::{LIMIT, PATIENCE, assert_proven, ready, until_walsender_is, write};
 
 /// Longer than the relay's transaction timeout (20 s) with the broker's sweep for open ones.
 const PARTITION: Duration = Duration::from_secs(22);
@@ -17,7 +21,7 @@ const OUTLIVES_WALSENDER_TIMEOUT: Duration = Duration::from_secs(12);
 /// Between the end of `shutdown.timeout` and that of the process.
 const EXIT: Duration = Duration::from_secs(2);
 
-fn lead(scenario: &mut Scenario, proxy: &Proxy) {
+pub(super) fn lead(scenario: &mut Scenario, proxy: &Proxy) {
     let servers = format!("127.0.0.1:{}", proxy.port());
     scenario.set("kafka.bootstrap_servers", servers);
 }
@@ -30,16 +34,75 @@ async fn lose_answer(name: &str, is_it: fn(&[u8]) -> bool, says: &str) -> Result
     let mut relay = scenario.start_relay()?;
     relay.expect_log("session ended");
     let workload = write(&scenario, None).await?;
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     proxy.drop_answers_from(is_it);
     let status = relay.wait_for_state("retrying", LIMIT).await?;
     let error = status["last_error"]["error"].as_str().unwrap_or_default();
     assert!(error.contains(says), "{says:?} in {status}");
     assert!(proxy.drops_answers());
     proxy.heal();
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     let written = workload.stop().await?;
     assert_proven(&stack, &scenario, written).await
+}
+
+/// As a broker answers that has lost count of the producer's records, or the producer itself.
+async fn lose_count(name: &str, error: i16, mode: &str, says: &str) -> Result<()> {
+    let (stack, proxy) = stack_behind_proxy().await?;
+    let mut scenario = ready(&stack, name).await?;
+    lead(&mut scenario, &proxy);
+    scenario.set("delivery.mode", mode);
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("session ended");
+    let workload = write(&scenario, None).await?;
+    relay.wait_for_more_events(LIMIT).await;
+    proxy.refuse_records(error);
+    relay.wait_for_log(says, LIMIT).await;
+    assert!(!proxy.refuses_records());
+    relay.wait_for_more_events(LIMIT).await;
+    let written = workload.stop().await?;
+    match mode {
+        "at_least_once" => assert_nothing_lost(&stack, &scenario, written).await,
+        _ => assert_proven(&stack, &scenario, written).await,
+    }
+}
+
+/// What was sent again may be there twice.
+async fn assert_nothing_lost(stack: &Stack, scenario: &Scenario, written: Written) -> Result<()> {
+    let report = judge_with(stack, scenario, PATIENCE, |options| {
+        options.rules.duplicates_allowed = true;
+    });
+    let report = report.await?;
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.committed, written.committed, "{report}");
+    Ok(())
+}
+
+const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
+const UNKNOWN_PRODUCER_ID: i16 = 59;
+
+#[tokio::test]
+async fn a_producer_whose_records_are_out_of_sequence_is_replaced_and_nothing_overtakes()
+-> Result<()> {
+    for mode in ["exactly_once", "at_least_once"] {
+        let says = "session ended: publishing failed: the Kafka transaction failed at produce";
+        lose_count("sequence", OUT_OF_ORDER_SEQUENCE_NUMBER, mode, says).await?;
+    }
+    Ok(())
+}
+
+/// Without a transaction librdkafka takes a new id by itself, which is safe where nothing else is in
+/// flight.
+#[tokio::test]
+async fn a_producer_that_kafka_does_not_know_any_more_is_replaced() -> Result<()> {
+    let says = "session ended: publishing failed";
+    lose_count(
+        "unknown_producer",
+        UNKNOWN_PRODUCER_ID,
+        "exactly_once",
+        says,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -60,7 +123,7 @@ async fn a_partition_that_outlasts_a_transaction_is_survived_and_keepalives_go_o
     let mut relay = scenario.start_relay()?;
     relay.expect_log("session ended");
     let workload = write(&scenario, None).await?;
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     proxy.black_hole();
     let begun = std::time::Instant::now();
     relay.wait_for_state("retrying", LIMIT).await?;
@@ -75,9 +138,31 @@ async fn a_partition_that_outlasts_a_transaction_is_survived_and_keepalives_go_o
     )
     .await;
     proxy.heal();
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     let written = workload.stop().await?;
     assert_proven(&stack, &scenario, written).await
+}
+
+/// Without a transaction no record is ever given up by librdkafka: it could come late, behind those
+/// that were sent after it. The relay itself gives up, and its next session sends all of them again.
+#[tokio::test]
+async fn a_partition_that_outlasts_the_patience_of_at_least_once_loses_nothing() -> Result<()> {
+    let (stack, proxy) = stack_behind_proxy().await?;
+    let mut scenario = ready(&stack, "link_at_least_once").await?;
+    lead(&mut scenario, &proxy);
+    scenario.set("delivery.mode", "at_least_once");
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("session ended");
+    let workload = write(&scenario, None).await?;
+    relay.wait_for_more_events(LIMIT).await;
+    proxy.black_hole();
+    relay
+        .wait_for_log("did not acknowledge a batch within 60 s", 2 * LIMIT)
+        .await;
+    proxy.heal();
+    relay.wait_for_more_events(LIMIT).await;
+    let written = workload.stop().await?;
+    assert_nothing_lost(&stack, &scenario, written).await
 }
 
 async fn position(scenario: &Scenario, query: &str) -> Result<PgLsn> {
@@ -96,7 +181,7 @@ async fn a_relay_told_to_stop_while_kafka_is_silent_stops_in_time_and_confirms_n
     let mut relay = scenario.start_relay()?;
     relay.expect_log("the shutdown took longer than shutdown.timeout");
     let first = write(&scenario, None).await?;
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     let first = first.stop().await?;
     wait_until("all is published", LIMIT, async || {
         match relay.status().await {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use e2e::{Cut, End, Observed, Proxy, Way, shared_stack, wait_until};
 use rand::Rng;
 
-use super::{LIMIT, assert_proven, ready, to_postgres, until_events_flow, until_logged, write};
+use super::{LIMIT, assert_proven, ready, to_postgres, write};
 
 /// What only the replication connection says at its beginning.
 const REPLICATION: &str = "replication\0database";
@@ -33,7 +33,7 @@ async fn cut_again_and_again(name: &str, points: &[usize], ends: [End; 2]) -> Re
     relay.expect_log("session ended");
     let workload = write(&scenario, None).await?;
     for (number, after) in points.iter().enumerate() {
-        until_events_flow(&relay).await;
+        relay.wait_for_more_events(LIMIT).await;
         proxy.cut(Cut {
             way: Way::ToClient,
             after: *after,
@@ -72,15 +72,12 @@ async fn a_replication_link_that_fell_silent_is_given_up_and_opened_again() -> R
         relay.expect_log(text);
     }
     let workload = write(&scenario, None).await?;
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     proxy.strand();
-    until_logged(
-        &relay,
-        "nothing was heard from the walsender",
-        SILENCE_NOTICED,
-    )
-    .await;
-    until_events_flow(&relay).await;
+    relay
+        .wait_for_log("nothing was heard from the walsender", SILENCE_NOTICED)
+        .await;
+    relay.wait_for_more_events(LIMIT).await;
     let written = workload.stop().await?;
     assert_proven(stack, &scenario, written).await
 }
@@ -124,7 +121,7 @@ async fn a_stream_that_comes_byte_by_byte_is_read_without_a_complaint() -> Resul
     proxy.slice(1);
     let relay = scenario.start_relay()?;
     let workload = write(&scenario, Some(40)).await?;
-    until_events_flow(&relay).await;
+    relay.wait_for_more_events(LIMIT).await;
     let written = workload.finish().await?;
     assert_proven(stack, &scenario, written).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use e2e::{Cut, End, Proxy, Way, shared_stack};
 
-use super::{LIMIT, assert_proven, ready, until_logged, until_walsender_is, write};
+use super::{LIMIT, assert_proven, ready, until_walsender_is, write};
 
 /// Longer than the `wal_sender_timeout` of the relay's connections.
 const OUTLIVES_WALSENDER_TIMEOUT: Duration = Duration::from_secs(12);
@@ -27,7 +27,9 @@ async fn a_registry_that_is_silent_then_cut_off_then_slow_delays_events_and_lose
     relay.expect_log("waiting for the schema registry");
     relay.wait_for_state("active", LIMIT).await?;
     let written = write(&scenario, Some(10)).await?.finish().await?;
-    until_logged(&relay, "waiting for the schema registry", LIMIT).await;
+    relay
+        .wait_for_log("waiting for the schema registry", LIMIT)
+        .await;
     until_walsender_is(OUTLIVES_WALSENDER_TIMEOUT, &scenario).await?;
     let status = relay.status().await?;
     assert_eq!(status["events_published"], 0, "{status}");

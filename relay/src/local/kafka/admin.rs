@@ -22,9 +22,13 @@ const TOPIC_LIMIT: Duration = Duration::from_secs(30);
 /// Pause between two looks at the metadata.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// ([KIP-464](https://cwiki.apache.org/confluence/x/PZ3JBg)).
+const BROKER_DEFAULT: i32 = -1;
+
 type Admin = AdminClient<DefaultClientContext>;
 
-/// Creates a topic with one replica; returns when every partition has a leader.
+/// Creates a topic with as many copies as the brokers give by default; returns when every partition
+/// has a leader.
 pub async fn create_topic(
     servers: &str,
     name: &str,
@@ -32,7 +36,7 @@ pub async fn create_topic(
     configs: &[(&str, &str)],
 ) -> Result<(), Error> {
     let admin = connect(servers).map_err(Error::KafkaRequest)?;
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(BROKER_DEFAULT));
     let topic = configs
         .iter()
         .fold(topic, |topic, (key, value)| topic.set(key, value));
@@ -52,19 +56,18 @@ pub async fn delete_topic(servers: &str, name: &str) -> Result<(), Error> {
     check(name, results.map_err(Error::KafkaRequest)?)
 }
 
-/// Succeeds when the metadata shows the broker: until then it listens but is fenced.
-pub(super) async fn is_serving(servers: &str) -> Result<(), KafkaError> {
-    let servers = servers.to_owned();
+/// Succeeds when the node `id` at `address` shows itself in the metadata: until then it listens but
+/// is fenced.
+pub(super) async fn is_serving(address: &str, id: i32) -> Result<(), KafkaError> {
+    let address = address.to_owned();
     blocking(move || {
-        let metadata = connect(&servers)?
-            .inner()
-            .fetch_metadata(None, REQUEST_LIMIT)?;
-        if metadata.brokers().is_empty() {
-            return Err(KafkaError::MetadataFetch(
-                RDKafkaErrorCode::BrokerNotAvailable,
-            ));
+        let client = connect(&address)?;
+        let metadata = client.inner().fetch_metadata(None, REQUEST_LIMIT)?;
+        if metadata.brokers().iter().any(|broker| broker.id() == id) {
+            return Ok(());
         }
-        Ok(())
+        let fenced = RDKafkaErrorCode::BrokerNotAvailable;
+        Err(KafkaError::MetadataFetch(fenced))
     })
     .await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
 use crate::publish::Error;
@@ -65,6 +65,17 @@ pub(super) fn fence(
                 .rdkafka_error_code()
                 .map(|code| (code, error.to_string()))
         });
-        patience.go_on("initialising transactions", said)?;
+        let waited = patience.go_on("initialising transactions", said);
+        waited.map_err(|given_up| match error.rdkafka_error_code() {
+            // The coordinator answers; it waits for the partitions of the last transaction.
+            Some(RDKafkaErrorCode::ConcurrentTransactions)
+                if matches!(given_up, Error::Unreachable { .. }) =>
+            {
+                Error::TransactionUnfinished {
+                    transactional_id: transactional_id.to_owned(),
+                }
+            }
+            _ => given_up,
+        })?;
     }
 }

@@ -1,0 +1,4 @@
+//! Transactions that Kafka has forgotten, and those that somebody has forgotten in Kafka.
+
+mod expired;
+mod hanging;
