@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use e2e::{
     AGGREGATE_TYPE, RelayProcess, Scenario, Workload, WorkloadOptions, Written, judge, own_stack,
-    register_contract, write_huge,
+    register_contract, stack_behind_proxy, write_huge,
 };
 use postrider::local::{Stack, StopMode};
 
@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A relay may delay the shutdown by no more.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+
+/// Of 100 events, which at the pace of that test take some 20 s to publish.
+const BACKLOG_TRANSACTIONS: usize = 600;
 
 /// What is written while the server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +34,8 @@ async fn ready(stack: &Stack, name: &str) -> Result<(Scenario, RelayProcess)> {
     register_contract(&stack.registry).await?;
     scenario.init().await?;
     let mut relay = scenario.start_relay()?;
-    for text in ["session ended", "canary could not be written"] {
-        relay.expect_log(text);
-    }
+    relay.expect_log("session ended");
+    relay.expect_log("canary could not be written");
     Ok((scenario, relay))
 }
 
@@ -111,6 +113,9 @@ async fn stop_every_way(name: &str, has_kafka: bool) -> Result<()> {
     }
     let report = judge(&stack, &scenario, PATIENCE).await?;
     assert!(report.passed(), "{report}");
+    // Who can confirm does so, and leaves nothing to the slot.
+    let left = relay.log_lines()?.concat().contains("server_stopping");
+    assert_eq!(left, !has_kafka, "{name}");
     let most = written.committed + written.uncertain;
     assert!(
         (written.committed..=most).contains(&report.committed),
@@ -126,6 +131,39 @@ async fn add(all: &mut Written, writers: Option<Workload>) -> Result<()> {
         all.committed += written.committed;
         all.uncertain += written.uncertain;
     }
+    Ok(())
+}
+
+/// A relay that has hours to catch up with confirms all the time, and yet the server must not wait.
+#[tokio::test]
+async fn a_server_that_stops_while_a_relay_is_far_behind_is_left_as_well() -> Result<()> {
+    let (mut stack, proxy) = stack_behind_proxy().await?;
+    let mut scenario = Scenario::on(&stack, "stop_behind").await?;
+    scenario.create_topic(AGGREGATE_TYPE, 3).await?;
+    register_contract(&stack.registry).await?;
+    scenario.set("batch.bytes_max", "64KiB");
+    let servers = format!("127.0.0.1:{}", proxy.port());
+    scenario.set("kafka.bootstrap_servers", servers);
+    scenario.init().await?;
+    let mut client = scenario.client().await?;
+    for number in 0..BACKLOG_TRANSACTIONS {
+        write_huge(&mut client, &format!("behind-{number}"), 100, true).await?;
+    }
+    drop(client);
+    // Each transaction takes several round trips; yet it never stands still for long.
+    proxy.delay(Duration::from_millis(5));
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("session ended");
+    relay.wait_for_more_events(LIMIT).await;
+    let begun = Instant::now();
+    stack.postgres.stop(StopMode::Fast, LIMIT).await?;
+    let took = begun.elapsed();
+    ensure!(took < SHUTDOWN_MAX, "the shutdown took {took:?}");
+    relay.wait_for_log("server_stopping", LIMIT).await;
+    proxy.heal();
+    stack.postgres.restart().await?;
+    let report = judge(&stack, &scenario, PATIENCE).await?;
+    assert!(report.passed(), "{report}");
     Ok(())
 }
 

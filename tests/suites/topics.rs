@@ -51,8 +51,8 @@ async fn keys_stay_where_they_are_when_a_topic_gets_more_partitions() -> Result<
     Ok(())
 }
 
-/// A relay of an outbox with some events on Kafka, and their topic.
-async fn at_work(name: &str) -> Result<(Scenario, RelayProcess, String)> {
+/// A relay of an outbox with some events on Kafka, their topic and their number.
+async fn at_work(name: &str) -> Result<(Scenario, RelayProcess, String, u64)> {
     let stack = shared_stack().await?;
     let mut scenario = Scenario::new(name).await?;
     scenario.set("topics.create", true);
@@ -60,11 +60,11 @@ async fn at_work(name: &str) -> Result<(Scenario, RelayProcess, String)> {
     register_contract(&stack.registry).await?;
     scenario.init().await?;
     let mut relay = scenario.start_relay()?;
-    write(&scenario).await?;
+    let events = write(&scenario).await?;
     scenario.command(&["verify"])?.succeed().await?;
     relay.expect_log("session ended");
     relay.expect_log("halted: ");
-    Ok((scenario, relay, topic))
+    Ok((scenario, relay, topic, events))
 }
 
 /// Waits until the relay has halted for `reason`.
@@ -77,18 +77,22 @@ async fn until_halted(relay: &mut RelayProcess, reason: &str) -> Result<()> {
 /// What was in it is gone; a new one in its place, made by the relay, would hide that.
 #[tokio::test]
 async fn a_topic_that_is_deleted_under_a_relay_halts_it_until_somebody_makes_it() -> Result<()> {
-    let (scenario, mut relay, topic) = at_work("topic_deleted").await?;
+    let (scenario, mut relay, topic, before) = at_work("topic_deleted").await?;
     shared_stack().await?.kafka.delete_topic(&topic).await?;
-    write(&scenario).await?;
+    let meanwhile = write(&scenario).await?;
     until_halted(&mut relay, "topic_missing").await?;
     scenario.create_topic(AGGREGATE_TYPE, FIRST).await?;
     relay.wait_for_state("active", LIMIT).await?;
     let after = write(&scenario).await?;
     let verify = scenario.command(&["verify"])?.run().await?;
     let records = read_to_the_end(scenario.bootstrap_servers(), &topic)?;
-    ensure!(records.len() as u64 > after, "{}", verify.stdout);
-    for none in ["doubled 0", "out of order 0", "altered 0"] {
-        ensure!(verify.stdout.contains(none), "{}", verify.stdout);
+    ensure!(
+        records.len() as u64 == meanwhile + after,
+        "{}",
+        verify.stdout
+    );
+    for expected in [&*format!("lost {before}"), "doubled 0", "out of order 0"] {
+        ensure!(verify.stdout.contains(expected), "{}", verify.stdout);
     }
     Ok(())
 }
@@ -96,15 +100,17 @@ async fn a_topic_that_is_deleted_under_a_relay_halts_it_until_somebody_makes_it(
 /// The position is nowhere else: whoever goes on without it loses or doubles events.
 #[tokio::test]
 async fn a_progress_topic_that_is_deleted_under_a_relay_halts_it_for_good() -> Result<()> {
-    let (scenario, mut relay, topic) = at_work("progress_deleted").await?;
-    let before = read_to_the_end(scenario.bootstrap_servers(), &topic)?.len();
+    let (scenario, mut relay, topic, before) = at_work("progress_deleted").await?;
     let progress = scenario.name().progress_topic();
     let stack = shared_stack().await?;
     stack.kafka.delete_topic(&progress).await?;
     write(&scenario).await?;
     until_halted(&mut relay, "progress_missing").await?;
     let published = read_to_the_end(scenario.bootstrap_servers(), &topic)?.len();
-    ensure!(published == before, "{published} in place of {before}");
+    ensure!(
+        published as u64 == before,
+        "{published} in place of {before}"
+    );
     let check = scenario.command(&["check"])?.run().await?;
     ensure!(check.stdout.contains(&progress), "{}", check.stdout);
     Ok(())

@@ -41,10 +41,11 @@ pub(super) async fn run(options: &Options) -> ExitCode {
         rate: options.rate,
     };
     let screen = Screen::new();
+    let mut termination = Termination::listen();
     let ended = tokio::select! {
         biased;
         // What the demo has started ends with it, here.
-        () = Termination::listen().told() => None,
+        () = termination.told() => None,
         ended = Box::pin(run_demo(options, &screen)) => Some(ended),
     };
     screen.close();

@@ -46,10 +46,11 @@ pub(super) async fn run(options: &Options) -> ExitCode {
             Err(error) => return fail_classified(&error),
         }
     }
+    let mut termination = Termination::listen();
     tokio::select! {
         biased;
         // What was started ends with it, here.
-        () = Termination::listen().told() => {
+        () = termination.told() => {
             eprintln!("ended");
         }
         Err(error) = Box::pin(work(options)) => return fail_classified(&error),

@@ -49,7 +49,7 @@ pub(super) async fn run_daemon(
     environment: &BTreeMap<String, String>,
     load: impl Fn() -> Result<Loaded, load::Error>,
 ) -> ExitCode {
-    let (hangups, termination) = (Hangups::listen(), Termination::listen());
+    let (hangups, mut termination) = (Hangups::listen(), Termination::listen());
     let listener = match admin::bind(settings.http_listen).await {
         Ok(listener) => listener,
         Err(error) => return fail_classified(&error),
@@ -84,10 +84,14 @@ pub(super) async fn run_daemon(
             vitals.stopping();
             supervisor.stopping();
             stop.cancel();
-            tokio::time::sleep(limit).await;
-            tracing::warn!(
-                "the shutdown took longer than shutdown.timeout; what is open is published after the next start"
-            );
+            tokio::select! {
+                () = tokio::time::sleep(limit) => tracing::warn!(
+                    "the shutdown took longer than shutdown.timeout; what is open is published after the next start"
+                ),
+                () = termination.told() => tracing::warn!(
+                    "told to stop twice, so at once; what is open is published after the next start"
+                ),
+            }
             std::process::exit(0);
         }
     });

@@ -108,7 +108,7 @@ impl SlotWatch {
     }
 
     async fn ask(&self) -> Result<Option<SlotPosition>, postgres::Error> {
-        let session = postgres::connect(&self.target).await?;
+        let session = postgres::connect_within(ANSWER_TIME_MAX, &self.target).await?;
         let asked = ask(session.client(), &self.slot, self.retained_max).await;
         let asked = asked.map_err(session.failed("asking where the slot stands"));
         session.close().await;

@@ -137,7 +137,7 @@ impl Canary {
 }
 
 async fn write(target: Target) -> Result<Written, postgres::Error> {
-    let session = postgres::connect(&target).await?;
+    let session = postgres::connect_within(WRITE_TIMEOUT, &target).await?;
     // The position in a statement of its own, after the commit.
     let written = async {
         let client = session.client();

@@ -83,6 +83,14 @@ impl From<publish::Error> for Error {
 }
 
 impl Error {
+    /// Whether the progress record is of another place than this.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        matches!(
+            self,
+            Self::Identity { .. } | Self::Moved { .. } | Self::LastEventMissing { .. }
+        )
+    }
+
     /// The event that can never be published as it is, if that is what happened, and if there is a
     /// further place for it.
     fn poison(&self) -> Option<Uuid> {

@@ -47,6 +47,16 @@ pub struct Policy {
     pub no_standby: bool,
 }
 
+/// What one session leaves to the next.
+#[derive(Debug, Default)]
+struct Memory {
+    care: Care,
+    /// One was active, stood by or halted: what was right when the process started may be right again.
+    has_worked: bool,
+    /// The last one found that this is not where the progress record was written.
+    is_elsewhere: bool,
+}
+
 /// Runs sessions until `stop`. An error is one that ends the process: a wrong configuration, or
 /// what the policy says.
 pub async fn run(
@@ -56,21 +66,13 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let mut resolver = settings.resolver();
-    let mut care = Care::default();
+    let mut memory = Memory::default();
     let mut report = Report::new(&settings.vitals);
-    let mut has_been_active = false;
     let mut pause = PAUSE_MIN;
     loop {
         let began = std::time::Instant::now();
-        let was_careful = care.is_careful();
-        let session = session::run(
-            settings,
-            &mut resolver,
-            &mut care,
-            watchdog,
-            stop,
-            &mut has_been_active,
-        );
+        let was_careful = memory.care.is_careful();
+        let session = session::run(settings, &mut resolver, &mut memory, watchdog, stop);
         let result = session.await;
         if stop.is_cancelled() {
             return Ok(());
@@ -79,21 +81,24 @@ pub async fn run(
             pause = PAUSE_MIN;
         }
         let mut next = pause;
+        memory.is_elsewhere = result.as_ref().is_err_and(Error::is_elsewhere);
         if let Err(error) = result {
-            if care.learns(&error, was_careful) {
+            if memory.care.learns(&error, was_careful) {
                 continue;
             }
             match error.action() {
-                // What was right when the relay started may be right again; a relay that has worked
-                // does not leave.
-                Action::Refuse if has_been_active => {
+                Action::Refuse if memory.has_worked => {
                     report.failed(State::Retrying, &error);
                 }
                 Action::Refuse => return Err(error),
                 Action::Halt | Action::Poison if policy.exit_on_halt => return Err(error),
                 Action::StandBy if policy.no_standby => return Err(error),
-                Action::Halt | Action::Poison => report.failed(State::Halted, &error),
+                Action::Halt | Action::Poison => {
+                    memory.has_worked = true;
+                    report.failed(State::Halted, &error);
+                }
                 Action::StandBy => {
+                    memory.has_worked = true;
                     report.failed(State::Standby, &error);
                     pause = PAUSE_MIN;
                     next = STANDBY_PAUSE;

@@ -125,7 +125,7 @@ pub(crate) async fn compare_with_database(
 ) -> Result<(), Error> {
     let last_event = progress.last_event_id.and_then(with_time);
     let (event_id, written_millis) = last_event.unzip();
-    let session = postgres::connect(target).await?;
+    let session = postgres::connect_within(ANSWER_TIMEOUT, target).await?;
     let query = "select pg_current_wal_flush_lsn(), $1::uuid is null
         or to_timestamp($2::float8 / 1000) > now()
         or exists (select from outbox.event where ring in (0, 1, 2, 3, 4, 5, 6, 7) and id = $1)

@@ -40,7 +40,8 @@ impl<'a> Report<'a> {
         let (reason, remedy, runbook) = (error.reason(), error.remedy(), runbook(error.reason()));
         // Another event that halts is news; the details of a lost connection change every time.
         let what = match state {
-            State::Halted => Chain(error).to_string(),
+            // But for the end of a log that grows.
+            State::Halted if !matches!(error, Error::Moved { .. }) => Chain(error).to_string(),
             _ => reason.to_owned(),
         };
         let error = Chain(error);

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::origin::{self, Origin};
-use super::{Care, Error, Flow, Settings};
+use super::{Error, Flow, Memory, Settings};
 use crate::encode::Resolver;
 use crate::failpoints::{Sabotage, sabotaged};
 use crate::lsn::Lsn;
@@ -27,14 +27,13 @@ const GULPS_WAITING_MAX: usize = 4;
 /// only a stream notices silence by itself.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Runs one session until `stop` or an error. `has_been_active` is set once it begins to publish.
+/// Runs one session until `stop` or an error.
 pub(super) async fn run(
     settings: &Settings,
     resolver: &mut Resolver,
-    care: &mut Care,
+    memory: &mut Memory,
     watchdog: &Watchdog,
     stop: &CancellationToken,
-    has_been_active: &mut bool,
 ) -> Result<(), Error> {
     if sabotaged(Sabotage::TakeProducerFirst) {
         let (confirmed, _) = watch::channel(Lsn::INVALID);
@@ -74,10 +73,9 @@ pub(super) async fn run(
     let mut session = Session {
         settings,
         resolver,
-        care,
+        memory,
         watchdog,
         stop,
-        has_been_active,
     };
     let result = session.publish(&origin, gulps, confirmed).await;
     close.cancel();
@@ -106,10 +104,9 @@ pub(super) enum Ended {
 struct Session<'a> {
     settings: &'a Settings,
     resolver: &'a mut Resolver,
-    care: &'a mut Care,
+    memory: &'a mut Memory,
     watchdog: &'a Watchdog,
     stop: &'a CancellationToken,
-    has_been_active: &'a mut bool,
 }
 
 impl Session<'_> {
@@ -121,7 +118,13 @@ impl Session<'_> {
         confirmed: watch::Sender<Lsn>,
     ) -> Result<Ended, Error> {
         let mut kafka = self.settings.kafka.clone();
-        if self.care.is_careful() {
+        if self.memory.is_elsewhere {
+            // A clone of the database must not shut its original out at each look
+            // (`suites::guardian::servers::a_clone_that_halts_leaves_its_original_alone`).
+            let found = publish::look_at_progress(&kafka).await?;
+            self.compare(origin, &found).await?;
+        }
+        if self.memory.care.is_careful() {
             kafka = kafka.one_by_one();
         }
         let (publisher, opened) = publish::open(
@@ -163,14 +166,14 @@ impl Session<'_> {
         }
         confirmed.send_replace(progress.resume_lsn);
         tracing::info!(resume_lsn = %progress.resume_lsn, slot = self.settings.slot, "active");
-        *self.has_been_active = true;
+        self.memory.has_worked = true;
         self.settings.vitals.active(&progress);
         progress.source.timeline = origin.system.timeline;
         let heart = self.watchdog.heart("pipeline");
         let flow = Flow::new(
             self.settings,
             self.resolver,
-            self.care,
+            &mut self.memory.care,
             publisher,
             progress,
             heart,

@@ -337,8 +337,11 @@ async fn offers_tls(io: &mut Box<dyn Io>) -> io::Result<bool> {
     io.write_all(&request).await?;
     match io.read_u8().await? {
         b'S' => Ok(true),
-        // `E`: a server too old or too busy to answer; libpq goes on without TLS as well.
-        b'N' | b'E' => Ok(false),
+        b'N' => Ok(false),
+        // It could not start a process for us, and says nothing of TLS.
+        b'E' => Err(io::Error::other(
+            "the server is too busy to answer the request for TLS",
+        )),
         byte => Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!("the answer to the request for TLS is {byte:#04x}"),

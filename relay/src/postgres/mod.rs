@@ -27,7 +27,7 @@ mod wire;
 
 pub use error::{Error, Place};
 pub use server_error::ServerError;
-pub use session::{Session, connect};
+pub use session::{Session, connect, connect_within};
 pub use target::{ChannelBinding, Host, InvalidTarget, SslMode, Target};
 pub use variables::url_from_variables;
 

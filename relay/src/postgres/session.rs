@@ -30,11 +30,21 @@ pub struct Session {
 
 /// Opens a session with the first host of `target` that accepts writes.
 pub async fn connect(target: &Target) -> Result<Session, Error> {
+    open(target, None).await
+}
+
+/// The same for statements that nobody waits for longer than `limit`. The server ends them as well:
+/// one that waits for a lock would outlive its client, and the next one join it.
+pub async fn connect_within(limit: Duration, target: &Target) -> Result<Session, Error> {
+    open(target, Some(limit)).await
+}
+
+async fn open(target: &Target, statement_limit: Option<Duration>) -> Result<Session, Error> {
     let mut attempts = Attempts::new(target)?;
     loop {
         let attempt = attempts.next().await?;
         let limit = attempt.limit();
-        match Attempt::within(limit, start(attempt, target)).await {
+        match Attempt::within(limit, start(attempt, target, statement_limit)).await {
             Ok(session) => return Ok(session),
             Err(error) => attempts.failed(error)?,
         }
@@ -73,7 +83,11 @@ impl Session {
     }
 }
 
-async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
+async fn start(
+    attempt: Attempt,
+    target: &Target,
+    statement_limit: Option<Duration>,
+) -> Result<Session, Error> {
     let at = attempt.at.clone();
     let mut config = tokio_postgres::Config::new();
     config
@@ -83,8 +97,13 @@ async fn start(attempt: Attempt, target: &Target) -> Result<Session, Error> {
     if let Some(password) = target.password() {
         config.password(password);
     }
-    if let Some(options) = &target.options {
-        config.options(options);
+    let mut options = target.options.clone().unwrap_or_default();
+    if let Some(limit) = statement_limit {
+        let limit = limit.as_millis();
+        options = format!("{options} -c statement_timeout={limit}");
+    }
+    if !options.is_empty() {
+        config.options(&options);
     }
     config.channel_binding(match target.channel_binding {
         ChannelBinding::Disable => tokio_postgres::config::ChannelBinding::Disable,

@@ -34,7 +34,7 @@ pub use producer::Producer;
 pub use progress::{CommittedProgress, OpenTransaction, Progress, ProgressState, SourceIdentity};
 pub use progress_reader::ProgressReader;
 pub use progress_topic::{create as create_progress_topic, require_running};
-pub use thread::{Opened, Outcome, Publisher, Settings, open};
+pub use thread::{Opened, Outcome, Publisher, Settings, look_at_progress, open};
 pub use topic_creation::{TopicPlan, create_topic};
 pub use topics::{
     Cluster, Topic, look, mapped_partitions, partition_count, reach, require_visible,

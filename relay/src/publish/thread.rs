@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::patience::Patience;
 use super::progress_topic::require_running;
 use super::{
-    Batch, CommittedProgress, Error, Producer, Progress, ProgressReader, partition_count,
+    Batch, CommittedProgress, Error, Producer, Progress, ProgressReader, partition_count, reach,
     require_visible,
 };
 use crate::ack;
@@ -163,6 +163,8 @@ pub async fn open(
                         &stop,
                     );
                 }
+                // Closing is watched, too.
+                heart.beat();
                 drop(producer);
             }
             Err(error) => drop(opened_sender.send(Err(error))),
@@ -181,6 +183,22 @@ pub async fn open(
         },
         found,
     ))
+}
+
+/// What [`open`] would find, without fencing anybody: so it may be old by the time it is read.
+pub async fn look_at_progress(settings: &Settings) -> Result<Opened, Error> {
+    let settings = settings.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let stop = CancellationToken::new();
+        let patience = Patience::new(&settings.bootstrap_servers, &stop, QUESTION_TIMEOUT);
+        let kafka_cluster_id = reach(&settings.uncommitted, &patience)?;
+        let progress = ProgressReader::new(&settings)?.read(&patience)?;
+        Ok(Opened {
+            progress: require_running(&settings.progress_topic, progress)?,
+            kafka_cluster_id,
+        })
+    });
+    looked.await.expect("the questions to Kafka do not panic")
 }
 
 fn open_producer(

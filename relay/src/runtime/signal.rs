@@ -18,8 +18,8 @@ impl Termination {
         }
     }
 
-    /// Waits for either.
-    pub async fn told(mut self) {
+    /// Waits for the next of either.
+    pub async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

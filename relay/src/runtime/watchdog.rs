@@ -15,6 +15,9 @@ use super::task::{EXIT_CODE_PANIC, spawn_thread};
 /// short enough that a standby takes over within two minutes.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
+/// Longest time for a log line before the exit.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(5);
+
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// A watchdog that did not come to look for so long stood still together with everything else: the
@@ -84,6 +87,11 @@ impl Watchdog {
                 let asleep = Instant::now();
                 std::thread::park_timeout(CHECK_EVERY);
                 if let Some(part) = watched.look(asleep.elapsed()) {
+                    // A log that nobody reads must not keep this thread from it.
+                    spawn_thread("watchdog exit", || {
+                        std::thread::sleep(LAST_WORDS_MAX);
+                        std::process::exit(EXIT_CODE_PANIC);
+                    });
                     tracing::error!(
                         part,
                         "the pipeline is stuck, exiting so that the replication slot is released"

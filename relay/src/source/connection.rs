@@ -48,6 +48,8 @@ impl ReplicationConnection {
             // Row filters run as the table's owner sees fit; with this they fail instead
             // (https://www.postgresql.org/docs/current/logical-replication-security.html).
             ("row_security", "off"),
+            // PostgreSQL 18 says by a warning alone that it drops changes.
+            ("client_min_messages", "warning"),
         ];
         let mut attempts = Attempts::new(target)?;
         loop {

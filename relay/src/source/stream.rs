@@ -285,6 +285,7 @@ impl Link {
             self.paused_until = Some(now + PAUSE);
         }
         let drained = filled.socket_empty && !is_behind && !self.intake.has_partial_message();
+        self.shutdown.is_behind(!drained);
         self.hand_on(drained);
         Ok(())
     }

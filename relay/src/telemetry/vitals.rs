@@ -96,6 +96,12 @@ impl Vitals {
     /// A session ended with `error`, and `state` follows from it.
     pub fn failed<E: Classify + 'static>(&self, state: State, error: &E) {
         let mut signs = self.signs();
+        if state == State::Standby {
+            // It is the other relay's now.
+            self.0.events_waiting.store(0, Ordering::Relaxed);
+            signs.last_read = None;
+            signs.oldest_unpublished = None;
+        }
         signs.note(error);
         signs.enter(state, Some(error.reason()));
     }

@@ -141,31 +141,42 @@ impl<'a> Fleet<'a> {
     pub(super) async fn active_dies(&mut self) -> Result<Duration> {
         let deadline = Instant::now() + LIMIT;
         let index = loop {
-            ensure!(Instant::now() < deadline, "no relay is active");
+            ensure!(Instant::now() < deadline, "no active relay died");
             self.tend()?;
             match self.active().await {
-                Some(index) => break index,
-                None => tokio::time::sleep(PAUSE).await,
+                Some(index) if self.dies(index, deadline).await? => break index,
+                _ => tokio::time::sleep(PAUSE).await,
             }
         };
-        let member = &mut self.members[index];
-        match member.fate {
-            Fate::At(..) => {
-                let status = member.relay.wait_exit(LIMIT).await?;
-                member.assert_died_in_its_window(status)?;
-            }
-            // The moment is what is random here; nothing is waited for.
-            Fate::After(time) => {
-                tokio::time::sleep(time).await;
-                member.relay.kill()?;
-            }
-        }
         let died = Instant::now();
         self.kills += 1;
         self.members.remove(index);
         self.fill()?;
         self.until_published().await?;
         Ok(died.elapsed())
+    }
+
+    /// Whether this active relay died. One that had been deposed passes no window any more.
+    async fn dies(&mut self, index: usize, deadline: Instant) -> Result<bool> {
+        let member = &mut self.members[index];
+        let Fate::After(time) = member.fate else {
+            while Instant::now() < deadline {
+                if let Some(status) = member.relay.process().exit_status()? {
+                    member.assert_died_in_its_window(status)?;
+                    return Ok(true);
+                }
+                let status = member.relay.status().await;
+                if status.is_ok_and(|status| status["state"] == "standby") {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            return Ok(false);
+        };
+        // The moment is what is random here; nothing is waited for.
+        tokio::time::sleep(time).await;
+        member.relay.kill()?;
+        Ok(true)
     }
 
     /// Kills the active relay at once, or any if none is, while a server is down.

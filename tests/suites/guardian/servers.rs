@@ -1,5 +1,6 @@
 //! Another server answers at the address, or an older state of the same one.
 
+use std::collections::HashSet;
 use std::fs;
 
 use anyhow::Result;
@@ -98,5 +99,50 @@ async fn another_cluster_at_the_same_address_halts() -> Result<()> {
     let init = scenario.command(&["init"])?.run().await?;
     assert_eq!(init.status.code(), Some(3), "{}", init.stderr);
     assert!(init.stderr.contains(halt.sentence), "{}", init.stderr);
+    Ok(())
+}
+
+/// It shuts the original out once, before it knows better, and not at each look.
+#[tokio::test]
+async fn a_clone_that_halts_leaves_its_original_alone() -> Result<()> {
+    let original = server(&[]).await?;
+    let mut scenario = ready(&original, "cloned").await?;
+    let mut relay = scenario.start_relay()?;
+    relay.expect_log("session ended");
+    emit(&scenario, 1).await?;
+    until_published(&scenario, 1).await?;
+
+    let clone = server(&[]).await?;
+    clone.create_database(scenario.name().as_str()).await?;
+    scenario.set(
+        "postgres.url",
+        clone.superuser_url(scenario.name().as_str()),
+    );
+    scenario.command(&["migrate"])?.succeed().await?;
+    let make_slot = format!(
+        "select pg_create_logical_replication_slot('{}', 'pgoutput')",
+        slot(&scenario)
+    );
+    clone.execute(scenario.name().as_str(), &make_slot).await?;
+    let mut second = scenario.start_relay()?;
+    second.expect_log("halted: ");
+    let halt = Halt {
+        reason: "identity_mismatch",
+        sentence: "database cluster",
+    };
+    halt.is_shown(&mut second).await?;
+    // Whoever is shut out notices when it publishes.
+    let mut published = 1;
+    let mut looks = HashSet::new();
+    while looks.len() < 4 {
+        emit(&scenario, 1).await?;
+        published += 1;
+        until_published(&scenario, published).await?;
+        looks.insert(second.status().await?["last_error"]["at"].to_string());
+    }
+    // A session of its own, and one after it was shut out.
+    let sessions = relay.log_lines()?.concat();
+    let sessions = sessions.matches("\"message\":\"active\"").count();
+    assert!(sessions <= 2, "{:?}", relay.log_lines());
     Ok(())
 }

@@ -406,12 +406,15 @@ impl<'a> Flow<'a> {
         self.publishing = Publishing::UnderWay;
     }
 
-    /// Waits until the publisher is free.
+    /// Waits until the publisher is free, however long that takes it: it has a heart of its own.
     async fn outcome(&mut self) -> Result<(), Error> {
-        self.heart.beat();
-        if self.publishing == Publishing::UnderWay {
-            let outcome = self.publisher.outcome().await;
-            self.committed(outcome)?;
+        while self.publishing == Publishing::UnderWay {
+            self.heart.beat();
+            tokio::select! {
+                biased;
+                outcome = self.publisher.outcome() => self.committed(outcome)?,
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
         }
         self.heart.beat();
         Ok(())

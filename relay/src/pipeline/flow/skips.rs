@@ -45,7 +45,7 @@ impl Skips {
     }
 
     async fn ask(&self, event_id: Uuid) -> Result<Option<Skip>, postgres::Error> {
-        let session = postgres::connect(&self.target).await?;
+        let session = postgres::connect_within(ANSWER_TIMEOUT, &self.target).await?;
         let found = session.client().query_opt(FIND, &[&event_id]).await;
         let found = match found {
             // The schema is of a release that had no such table.
