@@ -31,7 +31,11 @@ demo: setup ## see the promise kept: writers, a relay that is killed, and the pr
 
 .PHONY: chaos
 chaos: setup ## kill everything at random for a while, and prove that nothing was lost or doubled
-	cargo test --workspace --test suites -- --ignored --nocapture --test-threads 1 $(ARGS)
+	cargo test --workspace --test suites -- --ignored --nocapture --test-threads 1 chaos::chaos
+
+.PHONY: long
+long: setup setup-test ## the tests that take minutes each, without chaos: an hour in all
+	cargo test --workspace --test suites -- --ignored --nocapture --test-threads 1 --skip chaos:: $(ARGS)
 
 .PHONY: bench
 bench: setup ## measure on this machine: ARGS="drain --repeat 3"

@@ -88,7 +88,7 @@ async fn a_relay_that_is_told_to_stop_at_any_moment_exits_with_0_and_loses_nothi
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_relay_that_is_told_to_stop_many_times_exits_with_0_and_loses_nothing() -> Result<()> {
     stop_again_and_again("endings_stop_often", 300).await
 }
@@ -115,7 +115,7 @@ async fn a_panic_in_any_part_ends_the_process_and_nothing_is_lost() -> Result<()
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_part_that_is_stuck_ends_the_process_and_a_standby_goes_on() -> Result<()> {
     let (scenario, workload) = under_load("endings_stuck").await?;
     for part in PARTS {

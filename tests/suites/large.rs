@@ -38,9 +38,9 @@ async fn a_transaction_beyond_the_batch_limit_resumes_where_it_was_killed() -> R
     run("large_short", 50_000, Some("1MiB"), 3).await
 }
 
-/// `make chaos`, with the default batch limit.
+/// `make long`, with the default batch limit.
 #[tokio::test]
-#[ignore = "takes many minutes and gigabytes: make chaos"]
+#[ignore = "takes many minutes and gigabytes: make long"]
 async fn a_transaction_of_five_million_events_resumes_where_it_was_killed() -> Result<()> {
     run("large", 5_000_000, None, 25).await
 }

@@ -93,7 +93,7 @@ async fn a_publication_that_postgresql_18_skips_halts_before_anything_is_confirm
 
 /// F21. No error comes: only the canary shows that rows are missing.
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_publication_that_loses_the_outbox_while_the_stream_runs_halts() -> Result<()> {
     let postgres = server(&[]).await?;
     let mut scenario = ready(&postgres, "forgotten").await?;

@@ -65,7 +65,7 @@ async fn a_password_or_right_that_changes_counts_at_the_next_connection() -> Res
 
 /// Each look waits for the lock, and nobody may go on to wait when the look is over.
 #[tokio::test]
-#[ignore = "takes a minute: make chaos"]
+#[ignore = "takes a minute: make long"]
 async fn a_table_that_is_locked_for_long_gathers_no_sessions_that_wait() -> Result<()> {
     let postgres = server(&[]).await?;
     let scenario = ready(&postgres, "locked").await?;

@@ -36,7 +36,7 @@ async fn standbys_that_come_and_are_killed_disturb_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "takes a minute: make chaos"]
+#[ignore = "takes a minute: make long"]
 async fn a_standby_that_is_killed_a_hundred_times_disturbs_nobody() -> Result<()> {
     come_and_go("disturbance_often", 100).await
 }

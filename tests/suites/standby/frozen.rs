@@ -57,7 +57,7 @@ async fn a_relay_that_was_frozen_before_a_commit_is_shut_out_by_its_successor() 
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_relay_that_was_frozen_for_two_minutes_is_shut_out_by_its_successor() -> Result<()> {
     freeze_before_a_commit("frozen_long", Duration::from_mins(2)).await
 }
@@ -91,7 +91,7 @@ async fn of_two_relays_that_freeze_in_turn_exactly_one_publishes() -> Result<()>
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn of_two_relays_that_freeze_in_turn_many_times_exactly_one_publishes() -> Result<()> {
     freeze_in_turn("frozen_many_turns", 20).await
 }

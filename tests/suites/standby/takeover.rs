@@ -59,7 +59,7 @@ async fn a_standby_publishes_within_ten_seconds_of_a_kill() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_standby_publishes_within_ten_seconds_of_each_of_many_kills() -> Result<()> {
     kill_again_and_again("takeover_often", 20).await
 }
@@ -119,7 +119,7 @@ async fn a_relay_is_replaced_under_load_and_nobody_notices() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: make chaos"]
+#[ignore = "takes minutes: make long"]
 async fn a_relay_is_replaced_many_times_under_load_and_nobody_notices() -> Result<()> {
     replace_again_and_again("rolling_often", 50).await
 }
