@@ -178,12 +178,17 @@ async fn what_cannot_be_given_up_is_refused_with_words() -> Result<()> {
         .await?
         .get(0);
     emit(&scenario, "aggregate_id => '1'").await?;
-    let public = "select id::text from outbox.event where public";
+    let public = "select id::text from outbox.event where public and aggregate_id = '1'";
     let public: String = client.query_one(public, &[]).await?.get(0);
     let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let canary: String = client
+        .query_one("select outbox.canary()::text", &[])
+        .await?
+        .get(0);
     let long = "x".repeat(1_001);
     for (id, reason, sentence) in [
         (unknown, "a reason", "is not in outbox.event"),
+        (&*canary, "a reason", "is not in outbox.event"),
         (&*private, "a reason", "is private"),
         (&*public, " ", "skip_reason_size"),
         (&*public, &*long, "skip_reason_size"),

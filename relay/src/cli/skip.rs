@@ -59,6 +59,9 @@ async fn skip(settings: &Settings, options: &Options, user: Option<&str>) -> Res
     if let (false, Some(reason)) = (options.dry_run, &options.reason) {
         let by = options.by.as_deref().or(user);
         let wish = skip::request(settings, options.event_id, reason, by).await?;
+        if wish.reason != *reason {
+            tracing::warn!("it was given up before; that reason stays on record");
+        }
         tracing::info!("waiting for the relay, which looks again within 10 s");
         let limit = Duration::from_secs(options.timeout);
         letter = Some(skip::wait(settings, &gap, &wish, limit).await?);
@@ -117,5 +120,13 @@ fn given_up(given_up: &GivenUp) -> String {
         ..
     } = given_up;
     let at = requested_at.as_deref().unwrap_or("no time");
-    format!("given up      by {requested_by}, {at}: {reason}\n")
+    let (who, why) = (printable(requested_by), printable(reason));
+    format!("given up      by {who}, {at}: {why}\n")
+}
+
+/// Without what could move or colour a terminal: anybody may have written it.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|it| if it.is_control() { '\u{fffd}' } else { it })
+        .collect()
 }

@@ -83,8 +83,8 @@ impl Classify for Error {
             }
             Self::SlotPosition => "see that postgres.url leads to a PostgreSQL 15 to 18".to_owned(),
             Self::OlderRows { .. } => {
-                "run `postrider init --from-now` to leave them unpublished, or empty the outbox \
-                 first"
+                "if they are on Kafka already or nobody needs them: `postrider init --from-now` leaves \
+                 them unpublished; else publish them after that, as the runbook says"
                     .to_owned()
             }
             Self::ForeignSlot { slot } => format!(

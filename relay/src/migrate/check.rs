@@ -100,8 +100,8 @@ impl Finding {
                  `postrider verify`"
             }
             Self::PublicationDiffers { .. } => {
-                "restore it with `alter publication`, then run `postrider verify`: what was \
-                 written meanwhile was published as it stood"
+                "restore it as `postrider migrate --print` shows it, then run `postrider verify`: what \
+                 was written meanwhile may be missing on Kafka"
             }
         }
     }

@@ -114,7 +114,11 @@ impl Definition {
                     publication: publication.to_owned(),
                     aspect,
                     expected: expected.to_owned(),
-                    found,
+                    found: if found.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        found
+                    },
                 });
             }
         };

@@ -146,7 +146,7 @@ fn is_refused_certificate(reason: &str) -> bool {
 
 /// The context of clients that only read.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     last_error: LastError,
 }
 

@@ -28,6 +28,7 @@ mod topic_creation;
 mod topics;
 
 pub use batch::Batch;
+pub(crate) use context::Reading;
 pub use error::Error;
 pub use patience::Patience;
 pub use producer::Producer;

@@ -29,12 +29,11 @@ pub enum Error {
     #[error("the schema outbox is older than this release: it has no outbox.skip")]
     Schema,
     /// The database did not take the reason.
-    #[error("the database refuses: {message}")]
+    #[error("the database refuses the reason, or the name of who gives the event up")]
     Refused {
-        /// Its words.
-        message: String,
-        /// Its hint.
-        hint: String,
+        /// Its answer.
+        #[source]
+        source: tokio_postgres::Error,
     },
     /// The database cannot be used.
     #[error("cannot use the database")]
@@ -74,13 +73,9 @@ impl Error {
         doing: &'static str,
         error: tokio_postgres::Error,
     ) -> Self {
-        let answer = error.as_db_error();
-        match (answer, error.code()) {
-            (_, Some(&SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_FUNCTION)) => Self::Schema,
-            (Some(answer), Some(&SqlState::CHECK_VIOLATION)) => Self::Refused {
-                message: answer.message().to_owned(),
-                hint: "give a --reason of 1 to 1000 characters, and a --by of 1 to 200".to_owned(),
-            },
+        match error.code() {
+            Some(&SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_FUNCTION) => Self::Schema,
+            Some(&SqlState::CHECK_VIOLATION) => Self::Refused { source: error },
             _ => Self::Database(session.failed(doing)(error)),
         }
     }
@@ -105,7 +100,10 @@ impl Classify for Error {
             }
             Self::Private { .. } => "nothing".to_owned(),
             Self::Schema => "run `postrider migrate` as the owner of the schema".to_owned(),
-            Self::Refused { hint, .. } => hint.clone(),
+            Self::Refused { .. } => {
+                "give a --reason of 1 to 1000 characters, and a --by of 1 to 200, not only blanks"
+                    .to_owned()
+            }
             Self::Database(error) => error.remedy(),
             Self::Kafka(error) => format!("{}; {SEE}", error.remedy()),
             Self::Unreadable { topic, .. } => {

@@ -1,5 +1,6 @@
 //! The event as it lies in the table, and what stands behind it.
 
+use outbox_contract::columns;
 use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -84,6 +85,9 @@ pub(super) async fn read(session: &Session, event_id: Uuid) -> Result<Event, Err
     let row = session.client().query_opt(READ, &[&event_id]).await;
     let row = row.map_err(|error| Error::query(session, "reading the event", error))?;
     let row = row.ok_or(Error::NoEvent { event_id })?;
+    if row.get::<_, &str>(2) == columns::CANARY_EVENT_TYPE {
+        return Err(Error::NoEvent { event_id });
+    }
     if !row.get::<_, bool>(5) {
         return Err(Error::Private { event_id });
     }

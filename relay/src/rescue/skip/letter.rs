@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Error;
-use crate::publish::{self, Patience};
+use crate::publish::{self, Patience, Reading};
 
 /// Longest answer of Kafka to one question.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,8 +62,8 @@ impl Search {
                 None => sleep(TOPIC_AGAIN),
             }
         };
-        let consumer = self.kafka.committed.create();
-        let consumer: BaseConsumer = consumer.map_err(publish::Error::Configure)?;
+        let consumer = self.kafka.committed.create_with_context(Reading::default());
+        let consumer: BaseConsumer<Reading> = consumer.map_err(publish::Error::Configure)?;
         self.assign(&consumer, partitions)
             .map_err(|source| self.unreadable(source))?;
         while Instant::now() < deadline {
@@ -99,7 +99,7 @@ impl Search {
     }
 
     /// A function of its own: a list that outlives its consumer can make the consumer's end hang.
-    fn assign(&self, consumer: &BaseConsumer, partitions: u32) -> Result<(), KafkaError> {
+    fn assign(&self, consumer: &BaseConsumer<Reading>, partitions: u32) -> Result<(), KafkaError> {
         let since = Duration::from_micros(u64::try_from(self.since_micros).unwrap_or(0));
         let since = since.saturating_sub(CLOCK_DISTANCE).as_millis();
         let since = Offset::Offset(i64::try_from(since).unwrap_or(0));
