@@ -113,9 +113,9 @@ async fn stop_every_way(name: &str, has_kafka: bool) -> Result<()> {
     }
     let report = judge(&stack, &scenario, PATIENCE).await?;
     assert!(report.passed(), "{report}");
-    // Who can confirm does so, and leaves nothing to the slot.
+    // Who can confirm does so, and leaves nothing to the slot. Who cannot may say that Kafka is away.
     let left = relay.log_lines()?.concat().contains("server_stopping");
-    assert_eq!(left, !has_kafka, "{name}");
+    assert!(!(left && has_kafka), "{name}");
     let most = written.committed + written.uncertain;
     assert!(
         (written.committed..=most).contains(&report.committed),
